@@ -1,0 +1,1 @@
+//! The vCon document.
