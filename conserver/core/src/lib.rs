@@ -1,0 +1,27 @@
+//! The contracts of the conserver and everything that follows from them without naming a backend.
+//!
+//! * [`link`], [`storage`], [`store`], [`queue`]: what adapters implement. Each trait method lists its
+//!   behaviours; each line of such a list is a case in the suite that every implementation passes.
+//! * [`error`]: one error type with three independent facts: kind, class, applied.
+//! * [`registry`]: from a module name in the file to a built link or storage.
+//! * [`config`]: from YAML text to a checked plan.
+//! * [`policy`]: timeout, retry, breaker, limit, applied once and in one order.
+//! * [`chain`]: one vCon through one chain.
+//! * [`event`]: what is worth telling, one struct per event.
+//!
+//! Nothing here knows Redis, SQL, HTTP or the command line.
+
+pub mod error;
+pub mod event;
+pub mod link;
+pub mod name;
+pub mod queue;
+pub mod registry;
+pub mod secret;
+pub mod storage;
+pub mod store;
+
+pub use conserver_vcon as vcon;
+pub use error::{Applied, Class, Error, ErrorKind, Result};
+pub use name::{ChainName, LinkName, QueueName, StorageName, WorkerId};
+pub use secret::Secret;

@@ -1,0 +1,96 @@
+//! Names that come from the configuration, each a type of its own so that none is passed for another.
+//!
+//! All are cheap to clone. They are shown as they were written; none is ever made from a document, which is
+//! what keeps metric labels bounded.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(#[schemars(with = "String")] Arc<str>);
+
+        impl $name {
+            /// Takes the name as it is written.
+            pub fn new(name: impl AsRef<str>) -> Self {
+                Self(Arc::from(name.as_ref()))
+            }
+
+            /// The name as it was written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self::new(name)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A chain, as named under `chains:`.
+    ChainName
+);
+name!(
+    /// A link, as named under `links:`.
+    LinkName
+);
+name!(
+    /// A storage, as named under `storages:`.
+    StorageName
+);
+name!(
+    /// A list of vCon ids: ingress, egress or dead letters. It is the Redis key itself.
+    QueueName
+);
+name!(
+    /// One run of one worker process. Never used again after that process.
+    WorkerId
+);
+
+impl QueueName {
+    /// The dead-letter list of this ingress list, as the Python server names it.
+    pub fn dead_letters(&self) -> QueueName {
+        QueueName::new(format!("DLQ:{self}"))
+    }
+}
+
+impl StorageName {
+    /// The list of ids that this storage refused for good, as the Python server names it.
+    pub fn dead_letters(&self) -> QueueName {
+        QueueName::new(format!("DLQ:storage:{self}"))
+    }
+}

@@ -1,0 +1,160 @@
+//! Lists of ids, and who holds which id right now.
+//!
+//! A worker *claims* ids and gets a [`Lease`] for each; it ends each lease with exactly one [`Settlement`].
+//! What a worker held when it died is put back by [`Queue::recover`]. A vCon is in at most one run at a time.
+
+mod dead_letter;
+mod lease;
+mod settlement;
+mod status;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use conserver_vcon::VconId;
+
+pub use dead_letter::{DeadLetter, Letter, LetterFilter, Paging};
+pub use lease::{Entry, Lease, Tries};
+pub use settlement::{End, Finish, Settled, Settlement, StorageLetter};
+pub use status::{
+    Claimed, Drained, LEASE, ListShare, ListStatus, Recovered, Strikes, WorkerInfo, WorkerStatus,
+};
+
+use crate::{QueueName, Result, WorkerId};
+
+/// Which ids a claim looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Due retries and the lists themselves.
+    Main,
+    /// Ids that were running when a process died: one at a time, in a process of their own.
+    Suspects,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest<'a> {
+    /// How many ids it has room for.
+    pub free: usize,
+    /// How long it wants to wait if there is nothing.
+    pub wait: Duration,
+    /// The lists to take from, in the order of this claim, each with its share.
+    pub lists: &'a [ListShare],
+    /// Which lane.
+    pub lane: Lane,
+}
+
+/// Lists of ids with leases.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Makes a worker known, with a lease that [`LeaseKeeper::renew`] keeps alive.
+    ///
+    /// # Behaviour
+    /// * claims of a worker that is not registered get nothing
+    async fn register(&self, worker: &WorkerInfo) -> Result<()>;
+
+    /// Takes ids for this worker, waiting up to `wait` for the first.
+    ///
+    /// # Behaviour
+    /// * ids of one list come oldest first; due retries come before them, with at most half the room
+    /// * every list with ids gets its share of the room
+    /// * an id is held by one worker at a time; another occurrence waits and returns to the head of its list when the first is settled
+    /// * nothing is taken from a paused list
+    /// * a claim that finds nothing writes nothing
+    /// * after `wait` with nothing: no leases, not earlier
+    ///
+    /// # Cancel safety
+    /// Dropping the future never loses an id: what it took is found by [`Queue::holdings`].
+    async fn claim(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed>;
+
+    /// Ends leases; answers one [`Settled`] for each, in order.
+    ///
+    /// # Behaviour
+    /// * repeating a call that failed does nothing twice
+    /// * an entry that this worker no longer holds is `Gone`: no document, no effect, no egress
+    /// * an item whose target has the wrong type is dead-lettered with that reason; the others go on
+    /// * the document keeps its time to live
+    /// * what was parked behind the id returns to the head of its list
+    /// * `GiveBack` returns ids to the head of their list, in the order they were taken
+    /// * `Retry` hands the id out again after its delay, with its tries
+    async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>>;
+
+    /// What the backend says this worker holds. For the worker to compare with what it knows.
+    ///
+    /// # Behaviour
+    /// * every claimed and unsettled entry is there, whether the claim's answer arrived or not
+    async fn holdings(&self, worker: &WorkerId) -> Result<Vec<Lease>>;
+
+    /// Ends a dead worker's registration and puts back what it held.
+    ///
+    /// # Behaviour
+    /// * the ids return to the head of their lists in the order they were taken
+    /// * later claims, settlements and renewals of the dead worker do nothing
+    /// * a second recovery finds nothing
+    /// * struck ids go to the suspect lane; those struck for the second time while alone are dead-lettered `poison`
+    async fn recover(&self, dead: &WorkerId, strikes: &Strikes) -> Result<Recovered>;
+
+    /// All registered workers.
+    async fn workers(&self) -> Result<Vec<WorkerStatus>>;
+
+    /// A keeper for this worker's lease, for use on a thread of its own.
+    fn keeper(&self, worker: &WorkerId) -> Result<Box<dyn LeaseKeeper>>;
+
+    /// Puts ids at the end of a list; answers its length.
+    ///
+    /// # Behaviour
+    /// * a key of another type is `WrongType`
+    async fn push(&self, list: &QueueName, ids: &[VconId]) -> Result<u64>;
+
+    /// Up to `count` ids from the head of a list, without taking them.
+    async fn peek(&self, list: &QueueName, count: usize) -> Result<Vec<VconId>>;
+
+    /// How much lies where, for each of these lists.
+    async fn status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>>;
+
+    /// Stops or resumes claims from a list, for all workers.
+    ///
+    /// # Behaviour
+    /// * answers whether that changed anything
+    async fn set_paused(&self, list: &QueueName, paused: bool) -> Result<bool>;
+
+    /// Dead letters of a dead-letter list, oldest first, with what is known about each.
+    async fn dead_letters(&self, dlq: &QueueName, paging: Paging) -> Result<Vec<Letter>>;
+
+    /// Moves dead letters to the end of `target`; answers how many of `letters` were still there.
+    ///
+    /// # Behaviour
+    /// * no id is lost or doubled if the process dies in between
+    async fn replay(&self, dlq: &QueueName, letters: &[VconId], target: &QueueName) -> Result<usize>;
+
+    /// Drops dead letters; answers how many of `letters` were still there.
+    async fn discard(&self, dlq: &QueueName, letters: &[VconId]) -> Result<usize>;
+
+    /// Returns retries, suspects and parked ids of these lists to the lists themselves.
+    ///
+    /// # Behaviour
+    /// * afterwards every id that no live worker holds is on a plain list
+    async fn drain(&self, lists: &[QueueName]) -> Result<Drained>;
+
+    /// Extends the time to live of what waits, runs or is dead, if this process is the elected sweeper.
+    /// Answers how many documents were extended, `None` if another process is elected.
+    ///
+    /// # Behaviour
+    /// * a document that a link lets expire is left alone
+    /// * a longer time to live is never shortened
+    async fn sweep(&self, lists: &[QueueName], dlqs: &[QueueName]) -> Result<Option<u64>>;
+}
+
+/// Keeps one worker's lease from a thread that no runtime can block.
+pub trait LeaseKeeper: Send {
+    /// Renews the lease; `false` if the worker was recovered meanwhile and has to take a new id.
+    ///
+    /// `progress` is how long ago the worker last claimed or proved its lists empty.
+    fn renew(&mut self, progress: Duration) -> Result<bool>;
+
+    /// Dead-letters one entry that blocks its thread, and puts everything else back.
+    fn abandon(&mut self, stuck: &Entry, letter: &DeadLetter) -> Result<()>;
+
+    /// Puts everything back.
+    fn release(&mut self) -> Result<Recovered>;
+}
