@@ -1,0 +1,192 @@
+//! Every environment variable that has an effect, as a documented constant.
+//!
+//! The file says what the pipeline does, the environment how this process runs. [`ALL`] is the table from which
+//! `--help` and the docs are made. Values are looked up through [`Vars`], so that a test brings its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Where variables are looked up.
+pub trait Vars {
+    /// The value of a variable; `None` if it is not set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Process;
+
+impl Vars for Process {
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+}
+
+impl Vars for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        self.get(name).cloned()
+    }
+}
+
+impl Vars for HashMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        self.get(name).cloned()
+    }
+}
+
+/// Loads `.env` of `directory` into the environment of this process; variables that are set already win.
+/// `false` if there is none. To be called first of all, while the process has one thread.
+///
+/// # Errors
+/// The sentence for the operator, when the file is there and cannot be read.
+pub fn load_dotenv(directory: &Path) -> Result<bool, String> {
+    let file = directory.join(".env");
+    match dotenvy::from_path(&file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.not_found() => Ok(false),
+        // The driver's own text may quote the line, and with it a secret.
+        Err(dotenvy::Error::LineParse(_, offset)) => {
+            Err(format!("`{}` has a line that is no `NAME=value`, near its character {offset}", file.display()))
+        }
+        Err(_) => Err(format!("`{}` cannot be read", file.display())),
+    }
+}
+
+/// What a variable is about, for grouping in help and docs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Which file, which backend, how many workers.
+    Process,
+    /// How long things are kept.
+    Retention,
+    /// The documents.
+    Document,
+    /// The REST API.
+    Api,
+    /// Logs, metrics, traces.
+    Telemetry,
+    /// Credentials that links and storages fall back to.
+    Credentials,
+}
+
+/// One variable of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds if it is not set, as one would write it; empty: nothing.
+    pub default: &'static str,
+    /// What it does, one or two sentences.
+    pub meaning: &'static str,
+    /// What it is about.
+    pub group: Group,
+}
+
+macro_rules! variables {
+    ($($group:ident { $($name:ident = $default:literal: $meaning:literal,)* })*) => {
+        $($(#[doc = $meaning] pub const $name: &str = stringify!($name);)*)*
+
+        /// Every variable that has an effect, in the order of help and docs.
+        pub const ALL: &[Variable] = &[
+            $($(Variable { name: $name, default: $default, meaning: $meaning, group: Group::$group },)*)*
+        ];
+    };
+}
+
+variables! {
+    Process {
+        CONSERVER_CONFIG_FILE = "./example_config.yml": "Path of the YAML file.",
+        REDIS_URL = "redis://localhost": "Redis or Valkey: `redis://`, `rediss://` or `unix://`, with credentials and database. A file in our dialect that names no Redis runs embedded unless this is set.",
+        CONSERVER_DATA_DIR = "./conserver-data": "Where the embedded backend keeps its database.",
+        CONSERVER_WORKERS = "1": "Worker processes; at least 1.",
+        CONSERVER_THREADS = "": "Threads of each worker's runtime; not set: one per core, shared out among the workers.",
+        CONSERVER_VCON_CONCURRENCY = "1": "vCons in flight per worker and chain where the chain does not say; at least 1. Our dialect's default is 64.",
+        CONSERVER_DRAIN_TIMEOUT = "30s": "How long a stop waits for what is in flight before it is given back.",
+        CONSERVER_PARALLEL_STORAGE = "true": "Recognised; storages are always written in parallel.",
+    }
+    Retention {
+        VCON_REDIS_EXPIRY = "3600": "Seconds that a document lives in Redis after it is done; 0: for ever.",
+        VCON_INDEX_EXPIRY = "86400": "Seconds that the search sets (`tel:`, `mailto:`, `name:`) live; 0: for ever.",
+        VCON_CONTEXT_EXPIRY = "86400": "Seconds that a trace context lives; 0: for ever.",
+        VCON_DLQ_EXPIRY = "604800": "Seconds that the document of a dead letter is kept at least; 0: its time to live is left alone.",
+        VCON_SORTED_SET_NAME = "vcons": "Name of the sorted set of all ids.",
+    }
+    Document {
+        VCON_BODY_SHAPE = "native": "How links write bodies: `native` JSON values, or `text` as older versions of the Python server did.",
+        EGRESS_FORMAT_VERSION = "": "`0.0.1`: copies leave for storages and webhooks in the old format.",
+        VCON_STORAGE_FALLBACK_ENABLED = "true": "Whether a document that Redis does not have is looked for in the storages.",
+        UUID8_DOMAIN_NAME = "strolid.com": "Domain from which the ids of new vCons are made.",
+    }
+    Api {
+        CONSERVER_LISTEN = "0.0.0.0:8000": "Address and port of the API.",
+        API_ROOT_PATH = "/api": "Path under which the API is served, beside `/`.",
+        CONSERVER_API_TOKEN = "": "One key with all rights.",
+        CONSERVER_API_TOKEN_FILE = "": "File with keys with all rights, one per line.",
+        CONSERVER_HEADER_NAME = "x-conserver-api-token": "Header that carries the key.",
+        VCON_SERVER_VERSION = "dev": "Version that the API reports.",
+        VCON_SERVER_GIT_COMMIT = "unknown": "Commit that the API reports.",
+        VCON_SERVER_BUILD_TIME = "unknown": "Build time that the API reports.",
+    }
+    Telemetry {
+        CONSERVER_LOG = "info": "Log filter: `info`, or `info,conserver_core=debug`.",
+        CONSERVER_LOG_FORMAT = "": "`json` or `pretty`; not set: pretty on a terminal, else JSON.",
+        OTEL_EXPORTER_OTLP_ENDPOINT = "": "OTLP collector; metrics and traces are exported only if it is set.",
+        OTEL_EXPORTER_OTLP_PROTOCOL = "grpc": "`grpc` or `http/protobuf`.",
+        OTEL_EXPORTER_OTLP_HEADERS = "": "Headers for the collector: `name=value,name=value`.",
+        OTEL_SERVICE_NAME = "vcon-server": "Service name in metrics and traces.",
+        OTEL_RESOURCE_ATTRIBUTES = "": "More attributes of the service: `name=value,name=value`.",
+        OTEL_METRIC_EXPORT_INTERVAL = "5000": "Milliseconds between two exports of metrics.",
+        SENTRY_DSN = "": "Recognised; errors are reported through logs and OTLP.",
+    }
+    Credentials {
+        OPENAI_API_KEY = "": "Key of links that use OpenAI, where their options name none.",
+        DEEPGRAM_KEY = "": "Key of links that use Deepgram, where their options name none.",
+        GROQ_API_KEY = "": "Key of links that use Groq, where their options name none.",
+        SXT_API_KEY = "": "Key of the `spaceandtime` storage.",
+        SXT_VCON_TABLENAME = "": "Table of the `spaceandtime` storage.",
+        SXT_VCON_TABLE_WRITE_BISCUI = "": "Biscuit of the `spaceandtime` storage, spelled as the Python server does.",
+    }
+}
+
+/// Variables that sites set and that do nothing, each with what does it instead. `HOSTNAME` and `ENV` are not
+/// among them: every shell and container sets them for reasons of its own.
+pub const DEAD: &[(&str, &str)] = &[
+    ("CONSERVER_START_METHOD", "workers are always started as new processes"),
+    ("LOGGING_CONFIG_FILE", "set `CONSERVER_LOG` and `CONSERVER_LOG_FORMAT`"),
+    ("LOG_LEVEL", "set `CONSERVER_LOG`"),
+    ("SENTRY_DSN", "errors are reported through logs and `OTEL_EXPORTER_OTLP_ENDPOINT`"),
+    ("TICK_INTERVAL", "metrics are gathered when they are asked for"),
+    ("VCON_SORTED_FORCE_RESET", "the sorted set is kept in step by itself"),
+    ("VCON_STORAGE", "name storages in the file"),
+    ("WEVIATE_API_KEY", "there is no such storage"),
+    ("WEVIATE_HOST", "there is no such storage"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_says_what_it_does_and_is_listed_once() {
+        let mut names: Vec<_> = ALL.iter().map(|variable| variable.name).collect();
+        assert!(ALL.iter().all(|variable| variable.meaning.ends_with('.')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn a_variable_that_is_set_wins_over_the_dotenv_file() {
+        let directory = std::env::temp_dir().join(format!("conserver-dotenv-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        assert_eq!(load_dotenv(&directory), Ok(false));
+        std::fs::write(directory.join(".env"), "PATH=nowhere\nCONSERVER_DOTENV_PROBE='a b'\n").unwrap();
+        assert_eq!(load_dotenv(&directory), Ok(true));
+        assert_eq!(Process.get("CONSERVER_DOTENV_PROBE").as_deref(), Some("a b"));
+        assert_ne!(Process.get("PATH").as_deref(), Some("nowhere"));
+        std::fs::write(directory.join(".env"), "SECRET hunter2\n").unwrap();
+        let error = load_dotenv(&directory).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -1,0 +1,204 @@
+//! How this process runs: resolved from the environment, overridden by what the file says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use conserver_vcon::BodyShape;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{QueueName, Secret};
+
+/// The settings of a process. Plain data; [`Settings::default`] is what holds with an empty environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The YAML file, as it was named.
+    pub config_file: PathBuf,
+    /// Redis, with credentials; `None`: the embedded backend in [`Settings::data_dir`].
+    pub redis_url: Option<Secret>,
+    /// Where the embedded backend keeps its database.
+    pub data_dir: PathBuf,
+    /// Worker processes; at least 1.
+    pub workers: usize,
+    /// Threads of each worker's runtime; `None`: cores shared out among the workers.
+    pub threads: Option<usize>,
+    /// vCons in flight per worker, for chains that do not say; at least 1.
+    pub concurrency: usize,
+    /// How ids are taken from lists.
+    pub delivery: Delivery,
+    /// Which list is served next.
+    pub claim_order: ClaimOrder,
+    /// How long a stop waits for what is in flight.
+    pub drain_timeout: Duration,
+    /// Time to live of a document after it is done; `None`: for ever.
+    pub vcon_expiry: Option<Duration>,
+    /// Time to live of the search sets; `None`: for ever.
+    pub index_expiry: Option<Duration>,
+    /// Time to live of a trace context; `None`: for ever.
+    pub context_expiry: Option<Duration>,
+    /// How long the document of a dead letter is kept at least; `None`: its time to live is left alone.
+    pub dlq_expiry: Option<Duration>,
+    /// Name of the sorted set of all ids.
+    pub sorted_set: String,
+    /// Whether a document that the store does not have is looked for in the storages.
+    pub storage_fallback: bool,
+    /// How links write bodies.
+    pub body_shape: BodyShape,
+    /// Whether copies leave in the 0.0.1 format.
+    pub legacy_egress: bool,
+    /// A document larger than this is never loaded, in bytes.
+    pub max_document_bytes: usize,
+    /// Documents that one worker holds at once, in bytes.
+    pub max_bytes_in_flight: usize,
+    /// Domain from which the ids of new vCons are made.
+    pub uuid_domain: String,
+    /// The REST API.
+    pub api: ApiSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// What the API reports about this build.
+    pub version: VersionSettings,
+}
+
+/// How ids are taken from lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// Nothing is lost when a process dies; a vCon may run more than once.
+    #[default]
+    AtLeastOnce,
+    /// As the Python server: what a dying process held is lost.
+    AtMostOnce,
+}
+
+/// Which list is served next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimOrder {
+    /// All lists in turn, by the `weight` of their chains.
+    #[default]
+    Weighted,
+    /// As the Python server: the first list of the file that has something.
+    Strict,
+}
+
+/// The REST API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiSettings {
+    /// Address and port.
+    pub listen: String,
+    /// Path under which it is served, beside `/`; without a slash at the end.
+    pub root_path: String,
+    /// Header that carries the key, lowercase.
+    pub header: String,
+    /// Keys; none: the API is open.
+    pub keys: Vec<ApiKey>,
+    /// Keys of partners that may only post to one list.
+    pub ingress_auth: IndexMap<QueueName, Vec<Secret>>,
+}
+
+/// One key of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What it is called in logs.
+    pub name: String,
+    /// The key itself.
+    pub key: Secret,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What a key may do; each role may do what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads and searches vCons.
+    Reader,
+    /// Posts and deletes vCons, and puts ids on lists.
+    Writer,
+    /// Takes ids from lists, looks at queues, replays dead letters.
+    Operator,
+    /// Reads and writes the configuration.
+    #[default]
+    Admin,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The filter: `info,conserver_core=debug`.
+    pub filter: String,
+    /// The format; `None`: pretty on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What the API reports about this build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionSettings {
+    /// The version.
+    pub version: String,
+    /// The commit.
+    pub commit: String,
+    /// When it was built.
+    pub build_time: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let hours = |hours| Some(Duration::from_secs(hours * 3600));
+        Self {
+            config_file: PathBuf::from("./example_config.yml"),
+            redis_url: Some(Secret::new(DEFAULT_REDIS)),
+            data_dir: PathBuf::from("./conserver-data"),
+            workers: 1,
+            threads: None,
+            concurrency: 1,
+            delivery: Delivery::default(),
+            claim_order: ClaimOrder::default(),
+            drain_timeout: Duration::from_secs(30),
+            vcon_expiry: hours(1),
+            index_expiry: hours(24),
+            context_expiry: hours(24),
+            dlq_expiry: hours(7 * 24),
+            sorted_set: "vcons".to_owned(),
+            storage_fallback: true,
+            body_shape: BodyShape::Native,
+            legacy_egress: false,
+            max_document_bytes: 64 << 20,
+            max_bytes_in_flight: 256 << 20,
+            uuid_domain: "strolid.com".to_owned(),
+            api: ApiSettings::default(),
+            log: LogSettings { filter: "info".to_owned(), format: None },
+            version: VersionSettings {
+                version: "dev".to_owned(),
+                commit: "unknown".to_owned(),
+                build_time: "unknown".to_owned(),
+            },
+        }
+    }
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8000".to_owned(),
+            root_path: "/api".to_owned(),
+            header: "x-conserver-api-token".to_owned(),
+            keys: Vec::new(),
+            ingress_auth: IndexMap::new(),
+        }
+    }
+}
+
+/// Where Redis is expected when nobody says.
+pub(crate) const DEFAULT_REDIS: &str = "redis://localhost";
