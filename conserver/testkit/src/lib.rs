@@ -1,0 +1,16 @@
+//! What the tests of all crates share.
+//!
+//! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
+//! * [`vcons`]: generated documents, the same ones for the same seed.
+//! * [`storage_suite`], [`link_suite`]: the behaviours that the contracts promise, one case for each line, as macros
+//!   that every implementation calls.
+//!
+//! It knows the contracts and no implementation. A server that is not installed fails the test with the name of its
+//! package: nothing is green by absence.
+
+pub mod certificate;
+pub mod postgres;
+mod process;
+pub mod redis;
+
+pub use process::{free_port, wait_until};
