@@ -152,8 +152,8 @@ pub trait LeaseKeeper: Send {
     /// `progress` is how long ago the worker last claimed or proved its lists empty.
     fn renew(&mut self, progress: Duration) -> Result<bool>;
 
-    /// Dead-letters one entry that blocks its thread, and puts everything else back.
-    fn abandon(&mut self, stuck: &Entry, letter: &DeadLetter) -> Result<()>;
+    /// Puts one entry that blocks its thread on `dlq`, and everything else back.
+    fn abandon(&mut self, stuck: &Entry, dlq: &QueueName, letter: &DeadLetter) -> Result<()>;
 
     /// Puts everything back.
     fn release(&mut self) -> Result<Recovered>;

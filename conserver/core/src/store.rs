@@ -7,7 +7,7 @@ use bytes::Bytes;
 use conserver_vcon::{Vcon, VconId};
 
 use crate::queue::Entry;
-use crate::{Error, Result};
+use crate::{Error, Result, WorkerId};
 
 /// How a document lies in the store. It is written back the way it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,7 +63,7 @@ impl IndexKeys {
     /// Reads the keys off a document; empty and absent values are left out.
     pub fn of(vcon: &Vcon) -> Self {
         let mut keys = Self { created: vcon.created_unix(), ..Self::default() };
-        for party in vcon.parties().objects() {
+        for party in vcon.parties() {
             let fields =
                 [(&mut keys.tel, party.tel()), (&mut keys.mailto, party.mailto()), (&mut keys.name, party.name())];
             for (list, value) in fields {
@@ -102,7 +102,12 @@ pub trait VconStore: Send + Sync + 'static {
     /// # Behaviour
     /// * `false`, and nothing written, if the entry is no longer this worker's
     /// * keeps the time to live
-    async fn checkpoint(&self, entry: &Entry, document: &DocumentWrite) -> Result<bool>;
+    async fn checkpoint(
+        &self,
+        worker: &WorkerId,
+        entry: &Entry,
+        document: &DocumentWrite,
+    ) -> Result<bool>;
 
     /// Adds search keys; never takes any away.
     ///

@@ -69,6 +69,8 @@ pub struct Finish {
     pub documents: Vec<DocumentWrite>,
     /// What links wanted done.
     pub effects: Vec<Effect>,
+    /// The id whose document [`Effect::ExpireAfter`] means.
+    pub expires: Option<VconId>,
     /// Lists that get the id (the new id after a switch), with the trace context of this run.
     pub egress: Vec<(QueueName, VconId)>,
     /// The trace context that goes with every enqueued id.

@@ -69,6 +69,8 @@ pub struct Strikes {
     pub all: bool,
     /// What the process died of: `SIGSEGV`, `out of memory`.
     pub signal: String,
+    /// Dead-letter lists that are not `DLQ:<list>`, by ingress list.
+    pub dlqs: Vec<(QueueName, QueueName)>,
 }
 
 impl Strikes {

@@ -1,0 +1,33 @@
+//! The queue and the working copies on Redis ≥ 6.2 or Valkey.
+//!
+//! Lists are the Python server's: plain ids, producers push at the tail. A blocking pop alone loses what a dying
+//! process held, so ids are moved by a script into an in-flight list of the worker, and leave it only with the
+//! script that also writes the document and pushes to the egress lists. `keys.rs` lists every key; `lua/` has
+//! each script with its arguments, answers and order of writes.
+
+mod address;
+mod boot;
+mod claim;
+mod client;
+mod error;
+mod hint;
+mod keys;
+mod lease;
+mod letters;
+mod options;
+mod queue;
+mod recover;
+mod reply;
+mod script;
+mod settle;
+mod status;
+mod store;
+mod stray;
+mod sweep;
+
+pub use address::shown;
+pub use boot::{Advice, Gravity};
+pub use client::Server;
+pub use options::{Delivery, RedisOptions};
+pub use queue::RedisQueue;
+pub use stray::Stray;

@@ -1,0 +1,20 @@
+-- Moves dead letters to the end of a list, or drops them. Needs place.lua before it.
+--
+-- ARGV: dead-letter list, target list or "" to drop, ids...
+-- Returns how many were still there, or a text: the target is no list.
+
+local dlq, target = ARGV[1], ARGV[2]
+if target ~= '' then
+  local kind = redis.call('TYPE', target).ok
+  if kind ~= 'none' and kind ~= 'list' then return '`' .. target .. '` holds a ' .. kind .. ', not a list' end
+end
+local moved = 0
+for n = 3, #ARGV do
+  if redis.call('LPOS', dlq, ARGV[n]) then
+    if target ~= '' then redis.call('RPUSH', target, ARGV[n]) end
+    redis.call('LREM', dlq, 1, ARGV[n])
+    redis.call('DEL', 'cs:dlq:' .. dlq .. ':' .. ARGV[n])
+    moved = moved + 1
+  end
+end
+return moved

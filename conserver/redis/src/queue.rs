@@ -1,0 +1,131 @@
+//! The queue: what it holds, and the contract, each method in the file of its subject.
+
+use async_trait::async_trait;
+use conserver_core::queue::{
+    ClaimRequest, Claimed, Drained, Lease, LeaseKeeper, Letter, ListStatus, Paging, Queue, Recovered,
+    Settled, Settlement, Strikes, WorkerInfo, WorkerStatus,
+};
+use conserver_core::vcon::VconId;
+use conserver_core::{QueueName, Result, WorkerId};
+
+use crate::client::{Client, Server};
+use crate::hint::Hints;
+use crate::lease::Keeper;
+use crate::options::{Delivery, RedisOptions};
+use crate::script::Scripts;
+
+/// Lists of ids and working copies of documents on one Redis.
+///
+/// It is cheap to make and connects when it is first used. The wake-up connection belongs to it and ends with it.
+pub struct RedisQueue {
+    pub(crate) client: Client,
+    /// `BLPOP` blocks its connection, so it has one of its own.
+    pub(crate) popping: Client,
+    pub(crate) options: RedisOptions,
+    pub(crate) scripts: Scripts,
+    pub(crate) hints: Hints,
+    /// Names this process to the sweeper's election.
+    pub(crate) sweeper: String,
+}
+
+impl RedisQueue {
+    /// Reads the address; nothing is connected yet. Needs a tokio runtime for the wake-up connection.
+    pub fn new(options: RedisOptions) -> Result<Self> {
+        let client = Client::new(&options.address, options.response_timeout)?;
+        let popping = Client::new(&options.address, options.response_timeout)?;
+        let hints = Hints::new(&options)?;
+        let sweeper = format!("{}:{:x}", std::process::id(), random());
+        Ok(Self { client, popping, options, scripts: Scripts::new(), hints, sweeper })
+    }
+
+    /// The address without credentials.
+    pub fn shown(&self) -> &str {
+        self.client.shown()
+    }
+
+    /// The server that this process is connected to right now, and since when without a break.
+    pub fn server(&self) -> Option<Server> {
+        self.client.server()
+    }
+
+    /// One round trip.
+    pub async fn ping(&self) -> Result<()> {
+        self.client.command("ping", &redis::cmd("PING")).await.map(drop)
+    }
+}
+
+/// Enough to tell two processes apart; not a secret.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+#[async_trait]
+impl Queue for RedisQueue {
+    async fn register(&self, worker: &WorkerInfo) -> Result<()> {
+        self.register_worker(worker).await
+    }
+
+    async fn claim(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        self.claim_ids(worker, request).await
+    }
+
+    async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>> {
+        self.settle_all(worker, batch).await
+    }
+
+    async fn holdings(&self, worker: &WorkerId) -> Result<Vec<Lease>> {
+        if self.options.delivery == Delivery::AtMostOnce {
+            return Ok(Vec::new());
+        }
+        self.held_by(worker).await
+    }
+
+    async fn recover(&self, dead: &WorkerId, strikes: &Strikes) -> Result<Recovered> {
+        self.recover_worker(dead, strikes).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerStatus>> {
+        self.all_workers().await
+    }
+
+    fn keeper(&self, worker: &WorkerId) -> Result<Box<dyn LeaseKeeper>> {
+        Ok(Box::new(Keeper::new(self.options.clone(), worker.clone())))
+    }
+
+    async fn push(&self, list: &QueueName, ids: &[VconId]) -> Result<u64> {
+        self.push_ids(list, ids).await
+    }
+
+    async fn peek(&self, list: &QueueName, count: usize) -> Result<Vec<VconId>> {
+        self.peek_ids(list, 0, count).await
+    }
+
+    async fn status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>> {
+        self.list_status(lists).await
+    }
+
+    async fn set_paused(&self, list: &QueueName, paused: bool) -> Result<bool> {
+        self.pause_list(list, paused).await
+    }
+
+    async fn dead_letters(&self, dlq: &QueueName, paging: Paging) -> Result<Vec<Letter>> {
+        self.letters(dlq, paging).await
+    }
+
+    async fn replay(&self, dlq: &QueueName, letters: &[VconId], target: &QueueName) -> Result<usize> {
+        self.move_letters(dlq, letters, Some(target)).await
+    }
+
+    async fn discard(&self, dlq: &QueueName, letters: &[VconId]) -> Result<usize> {
+        self.move_letters(dlq, letters, None).await
+    }
+
+    async fn drain(&self, lists: &[QueueName]) -> Result<Drained> {
+        self.drain_lists(lists).await
+    }
+
+    async fn sweep(&self, lists: &[QueueName], dlqs: &[QueueName]) -> Result<Option<u64>> {
+        self.sweep_lists(lists, dlqs).await
+    }
+}

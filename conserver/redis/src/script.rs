@@ -1,0 +1,67 @@
+//! The Lua scripts, each from a file of its own.
+
+use redis::Cmd;
+
+/// A script with its digest. Sent as `EVALSHA`; [`Client::script`](crate::client::Client::script) loads it where it is missing.
+pub(crate) struct Script {
+    code: String,
+    digest: String,
+}
+
+impl Script {
+    fn new(parts: &[&str]) -> Self {
+        let code = parts.concat();
+        let digest = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, digest }
+    }
+
+    /// The command that runs it, for arguments to be added. No keys: names are built inside from list names.
+    pub(crate) fn call(&self) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.digest).arg(0);
+        command
+    }
+
+    /// The command that makes the server know it.
+    pub(crate) fn load(&self) -> Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(&self.code);
+        command
+    }
+
+    /// The command that runs it with its whole text.
+    pub(crate) fn eval(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.code).arg(0);
+        command
+    }
+}
+
+/// All scripts.
+pub(crate) struct Scripts {
+    pub(crate) claim: Script,
+    pub(crate) settle: Script,
+    pub(crate) recover: Script,
+    pub(crate) renew: Script,
+    pub(crate) checkpoint: Script,
+    pub(crate) replay: Script,
+    pub(crate) drain: Script,
+    pub(crate) extend: Script,
+}
+
+impl Scripts {
+    /// Reads the files that were compiled in.
+    pub(crate) fn new() -> Self {
+        const PLACE: &str = include_str!("lua/place.lua");
+        Self {
+            claim: Script::new(&[include_str!("lua/claim.lua")]),
+            settle: Script::new(&[PLACE, include_str!("lua/settle.lua")]),
+            recover: Script::new(&[PLACE, include_str!("lua/recover.lua")]),
+            renew: Script::new(&[include_str!("lua/renew.lua")]),
+            checkpoint: Script::new(&[include_str!("lua/checkpoint.lua")]),
+            replay: Script::new(&[PLACE, include_str!("lua/replay.lua")]),
+            drain: Script::new(&[PLACE, include_str!("lua/drain.lua")]),
+            extend: Script::new(&[include_str!("lua/extend.lua")]),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The working copies: `vcon:<id>` as JSON text, or as a document of the JSON module where another program wrote
+//! it so. It is read either way and written back the way it was found.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use conserver_core::queue::Entry;
+use conserver_core::store::{DocumentWrite, Encoding, IndexKeys, Loaded, VconStore};
+use conserver_core::vcon::{Vcon, VconId, View};
+use conserver_core::{Error, ErrorKind, Result, WorkerId};
+use redis::{Pipeline, Value};
+
+use crate::error::classify;
+use crate::keys;
+use crate::queue::RedisQueue;
+use crate::reply::{count, text, unexpected};
+use crate::settle::{millis, stage};
+
+impl RedisQueue {
+    /// Reads documents that are not plain strings, each by its type.
+    async fn load_odd(&self, id: &VconId) -> Result<Loaded> {
+        let key = keys::document(id);
+        let kind = text(self.client.command("look at a key", redis::cmd("TYPE").arg(&key)).await?);
+        match kind.as_deref() {
+            Some("none") => Ok(Loaded::Missing),
+            // Written between the two looks.
+            Some("string") => {
+                Ok(found(self.client.command("read a document", redis::cmd("GET").arg(&key)).await?))
+            }
+            Some("ReJSON-RL") => {
+                let json =
+                    self.client.command("read a JSON document", redis::cmd("JSON.GET").arg(&key)).await?;
+                Ok(match json {
+                    Value::BulkString(json) => {
+                        Loaded::Found { json: Bytes::from(json), encoding: Encoding::Json }
+                    }
+                    Value::Nil => Loaded::Missing,
+                    _ => return Err(unexpected("JSON.GET")),
+                })
+            }
+            Some(other) => {
+                let says = format!("`{key}` holds a {other}, not a document");
+                Ok(Loaded::Unreadable(Error::new(ErrorKind::WrongType, says)))
+            }
+            None => Err(unexpected("TYPE")),
+        }
+    }
+
+    /// The commands that make a document findable.
+    fn add_index(&self, pipeline: &mut Pipeline, id: &VconId, found_under: &IndexKeys) {
+        if let Some(created) = found_under.created {
+            pipeline.cmd("ZADD").arg(&self.options.sorted_set).arg(created).arg(keys::document(id)).ignore();
+        }
+        for key in index_sets(found_under) {
+            pipeline.cmd("SADD").arg(&key).arg(id.as_str()).ignore();
+            pipeline.cmd("EXPIRE").arg(&key).arg(self.options.index_expiry.as_secs().max(1)).ignore();
+        }
+    }
+
+    async fn write(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        let answers = self.client.pipeline(doing, pipeline).await?;
+        answers.into_iter().map(|a| a.extract_error().map_err(|e| classify(doing, e))).collect()
+    }
+}
+
+/// The sets that a document is found under.
+fn index_sets(found_under: &IndexKeys) -> impl Iterator<Item = String> + '_ {
+    let named = [("tel", &found_under.tel), ("mailto", &found_under.mailto), ("name", &found_under.name)];
+    named.into_iter().flat_map(|(kind, values)| values.iter().map(move |value| format!("{kind}:{value}")))
+}
+
+fn found(value: Value) -> Loaded {
+    match value {
+        Value::BulkString(json) => Loaded::Found { json: Bytes::from(json), encoding: Encoding::Text },
+        _ => Loaded::Missing,
+    }
+}
+
+#[async_trait]
+impl VconStore for RedisQueue {
+    async fn load(&self, ids: &[VconId]) -> Result<Vec<Loaded>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let doing = "read documents";
+        let mut command = redis::cmd("MGET");
+        for id in ids {
+            command.arg(keys::document(id));
+        }
+        let Value::Array(values) = self.client.command(doing, &command).await? else {
+            return Err(unexpected("MGET"));
+        };
+        let mut loaded = Vec::with_capacity(ids.len());
+        for (id, value) in ids.iter().zip(values) {
+            loaded.push(match value {
+                // MGET answers nil for every key that is no string.
+                Value::Nil => self.load_odd(id).await?,
+                value => found(value),
+            });
+        }
+        Ok(loaded)
+    }
+
+    async fn put(&self, vcon: &Vcon, ttl: Option<Duration>) -> Result<()> {
+        let doing = "store a vCon";
+        let key = keys::document(vcon.id());
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        let json = vcon.render(View::Stored);
+        pipeline.cmd("SET").arg(&key).arg(&json[..]);
+        if let Some(ttl) = ttl {
+            pipeline.arg("PX").arg(millis(ttl).max(1));
+        }
+        pipeline.ignore();
+        self.add_index(&mut pipeline, vcon.id(), &IndexKeys::of(vcon));
+        self.client.transaction(doing, &pipeline).await
+    }
+
+    async fn restore(&self, vcon: &Vcon, ttl: Option<Duration>) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        let json = vcon.render(View::Stored);
+        pipeline.cmd("SET").arg(keys::document(vcon.id())).arg(&json[..]).arg("NX");
+        if let Some(ttl) = ttl {
+            pipeline.arg("PX").arg(millis(ttl).max(1));
+        }
+        self.add_index(
+            &mut pipeline,
+            vcon.id(),
+            &IndexKeys { created: vcon.created_unix(), ..IndexKeys::default() },
+        );
+        self.write("bring a stored vCon back", &pipeline).await.map(drop)
+    }
+
+    async fn checkpoint(&self, worker: &WorkerId, entry: &Entry, document: &DocumentWrite) -> Result<bool> {
+        let doing = "save a document in the middle of a run";
+        let mut pipeline = redis::pipe();
+        let (mode, staged) = stage(&mut pipeline, entry.token, 0, document);
+        let mut command = self.scripts.checkpoint.call();
+        command
+            .arg(worker.as_str())
+            .arg(entry.list.as_str())
+            .arg(format!("{}|{}", entry.token, entry.id))
+            .arg(document.id.as_str())
+            .arg(mode);
+        match staged {
+            Some(key) => command.arg(key),
+            None => command.arg(&document.json[..]),
+        };
+        pipeline.add_command(command);
+        match self.staged_script(doing, &pipeline).await? {
+            Value::Int(1) => Ok(true),
+            Value::Int(0) => Ok(false),
+            Value::Int(_) => {
+                Err(Error::new(ErrorKind::Unavailable, "a staged document vanished before it was saved"))
+            }
+            other => Err(Error::new(ErrorKind::WrongType, text(other).unwrap_or_default()).context(doing)),
+        }
+    }
+
+    async fn index(&self, id: &VconId, found_under: &IndexKeys) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        self.add_index(&mut pipeline, id, found_under);
+        self.write("index a vCon", &pipeline).await.map(drop)
+    }
+
+    async fn delete(&self, id: &VconId) -> Result<bool> {
+        let doing = "delete a vCon";
+        let mut pipeline = redis::pipe();
+        // The document says under which keys it is found; one that cannot be read leaves only its own entry.
+        if let Some(Loaded::Found { json, .. }) = self.load(std::slice::from_ref(id)).await?.pop()
+            && let Ok(vcon) = Vcon::parse(id.clone(), json, &Default::default())
+        {
+            for key in index_sets(&IndexKeys::of(&vcon)) {
+                pipeline.cmd("SREM").arg(key).arg(id.as_str());
+            }
+        }
+        pipeline.cmd("ZREM").arg(&self.options.sorted_set).arg(keys::document(id)).arg(id.as_str());
+        pipeline.cmd("DEL").arg(keys::document(id));
+        let answers = self.write(doing, &pipeline).await?;
+        Ok(answers.last().is_some_and(|deleted| count(deleted) == 1))
+    }
+}

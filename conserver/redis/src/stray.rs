@@ -1,0 +1,124 @@
+//! What lies where nobody looks any more: for `doctor`.
+
+use conserver_core::Result;
+use conserver_core::queue::LEASE;
+use redis::Value;
+use serde::Serialize;
+
+use crate::keys;
+use crate::queue::RedisQueue;
+use crate::reply::{array, count, integer, text, texts};
+
+/// Something without an owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stray {
+    /// The key.
+    pub key: String,
+    /// How many entries.
+    pub entries: u64,
+    /// What it is and what to do.
+    pub meaning: String,
+}
+
+impl RedisQueue {
+    /// Looks through our own keys (with `SCAN`, never `KEYS`) for what no live worker owns.
+    pub async fn strays(&self) -> Result<Vec<Stray>> {
+        let doing = "look for strays";
+        let workers =
+            self.client.command(doing, redis::cmd("ZRANGE").arg(keys::WORKERS).arg(0).arg(-1)).await?;
+        let workers = texts(workers, "ZRANGE")?;
+        let known = |key: &str| workers.iter().any(|worker| key.ends_with(&format!(":{worker}")));
+        let mut strays = Vec::new();
+        for key in self.scan("cs:infl:*").await?.into_iter().filter(|key| !known(key)) {
+            let entries = self.client.command(doing, redis::cmd("LLEN").arg(&key)).await?;
+            let meaning =
+                "held by a worker that is not registered; `conserver drain` returns them".to_owned();
+            strays.push(Stray { key, entries: count(&entries), meaning });
+        }
+        let misplaced = self.client.command(doing, redis::cmd("LLEN").arg(keys::STRAY)).await?;
+        if count(&misplaced) > 0 {
+            strays.push(Stray {
+                key: keys::STRAY.to_owned(),
+                entries: count(&misplaced),
+                meaning:
+                    "ids whose list is no list: mend the key named in each entry, then push them by hand"
+                        .to_owned(),
+            });
+        }
+        let busy = self.orphaned_busy(&workers).await?;
+        if busy > 0 {
+            strays.push(Stray {
+                key: keys::BUSY.to_owned(),
+                entries: busy,
+                meaning: "ids marked as running by workers that are gone; `conserver drain` clears them"
+                    .to_owned(),
+            });
+        }
+        for status in self.all_workers().await? {
+            let ended = -status.lease_ms;
+            if ended > 2 * LEASE.as_millis() as i64 {
+                strays.push(Stray {
+                    key: keys::worker(&status.info.id),
+                    entries: status.in_flight,
+                    meaning: format!(
+                        "worker on `{}` whose lease ended {} s ago; a running conserver recovers it",
+                        status.info.host,
+                        ended / 1000
+                    ),
+                });
+            }
+        }
+        Ok(strays)
+    }
+
+    /// Returns what unregistered workers still hold to its lists; answers how many entries.
+    pub async fn reclaim(&self) -> Result<u64> {
+        let doing = "return what lost workers hold";
+        let workers =
+            self.client.command(doing, redis::cmd("ZRANGE").arg(keys::WORKERS).arg(0).arg(-1)).await?;
+        let workers = texts(workers, "ZRANGE")?;
+        let mut returned = 0;
+        for key in self.scan("cs:wl:*").await? {
+            let worker = key.trim_start_matches("cs:wl:").to_owned();
+            if !workers.contains(&worker) {
+                let recovered = self.recover_worker(&worker.as_str().into(), &Default::default()).await?;
+                returned += recovered.returned;
+            }
+        }
+        for (id, worker) in self.busy().await? {
+            if !workers.contains(&worker) {
+                self.client.command(doing, redis::cmd("HDEL").arg(keys::BUSY).arg(id)).await?;
+            }
+        }
+        Ok(returned)
+    }
+
+    async fn orphaned_busy(&self, workers: &[String]) -> Result<u64> {
+        Ok(self.busy().await?.iter().filter(|(_, worker)| !workers.contains(worker)).count() as u64)
+    }
+
+    async fn busy(&self) -> Result<Vec<(String, String)>> {
+        let all = self.client.command("list running ids", redis::cmd("HGETALL").arg(keys::BUSY)).await?;
+        let mut all = texts(all, "HGETALL")?.into_iter();
+        let mut pairs = Vec::new();
+        while let (Some(id), Some(worker)) = (all.next(), all.next()) {
+            pairs.push((id, worker));
+        }
+        Ok(pairs)
+    }
+
+    async fn scan(&self, pattern: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut cursor = 0;
+        loop {
+            let mut command = redis::cmd("SCAN");
+            command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
+            let mut page = array(self.client.command("scan our keys", &command).await?, "SCAN")?.into_iter();
+            cursor = integer(&page.next().unwrap_or(Value::Nil), "SCAN")?;
+            found.extend(array(page.next().unwrap_or(Value::Nil), "SCAN")?.into_iter().filter_map(text));
+            if cursor == 0 {
+                return Ok(found);
+            }
+        }
+    }
+}
