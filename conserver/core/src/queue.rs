@@ -34,8 +34,8 @@ pub enum Lane {
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest<'a> {
-    /// How many ids it has room for.
-    pub free: usize,
+    /// Rooms, one for each chain: how many ids the lists that share it may bring together.
+    pub rooms: &'a [usize],
     /// How long it wants to wait if there is nothing.
     pub wait: Duration,
     /// The lists to take from, in the order of this claim, each with its share.
@@ -57,7 +57,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * ids of one list come oldest first; due retries come before them, with at most half the room
-    /// * every list with ids gets its share of the room
+    /// * every list with ids gets its share; lists that share a room never bring more than fits into it
     /// * an id is held by one worker at a time; another occurrence waits and returns to the head of its list when the first is settled
     /// * nothing is taken from a paused list
     /// * a claim that finds nothing writes nothing

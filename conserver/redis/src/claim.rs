@@ -40,7 +40,7 @@ impl RedisQueue {
     }
 
     async fn claim_once(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        let room = request.free.min(MAX_BATCH);
+        let room = request.rooms.iter().sum::<usize>().min(MAX_BATCH);
         let lane = match request.lane {
             Lane::Main => "main",
             Lane::Suspects => "suspects",
@@ -48,8 +48,9 @@ impl RedisQueue {
         let mut command = self.scripts.claim.call();
         command.arg(worker.as_str()).arg(room).arg(lane).arg(request.lists.len());
         for (share, quota) in request.lists.iter().zip(quotas(request.lists, room)) {
-            command.arg(share.list.as_str()).arg(quota);
+            command.arg(share.list.as_str()).arg(quota).arg(share.room + 1);
         }
+        command.arg(request.rooms);
         let reply = self.client.script("claim ids", &self.scripts.claim, &command).await?;
         read_claim(reply, request.lists)
     }
@@ -108,7 +109,7 @@ impl RedisQueue {
             request.lists.iter().map(|s| &s.list).zip(paused).filter(|(_, p)| !p).map(|(l, _)| l).collect();
         // The blocking wait has to end well before the connection's own time-out.
         let wait = request.wait.min(self.options.response_timeout / 2).as_secs_f64().max(0.01);
-        if lists.is_empty() || request.free == 0 {
+        if lists.is_empty() || request.rooms.iter().all(|room| *room == 0) {
             tokio::time::sleep(Duration::from_secs_f64(wait)).await;
             return Ok(claimed);
         }
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     fn share(list: &str, weight: u32) -> ListShare {
-        ListShare { list: QueueName::new(list), weight }
+        ListShare { list: QueueName::new(list), weight, room: 0 }
     }
 
     #[test]

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::Lease;
 use crate::{QueueName, WorkerId};
 
-/// One list of a claim and how many of every `Σ share` ids it may take while all lists are full.
+/// One list of a claim and how many of every `Σ weight` ids it may take while all lists are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListShare {
     /// The list.
     pub list: QueueName,
     /// At least 1.
     pub weight: u32,
+    /// Which of the claim's rooms its ids take.
+    pub room: usize,
 }
 
 /// What a claim brought.

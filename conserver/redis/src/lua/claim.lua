@@ -1,6 +1,7 @@
 -- Takes ids for a worker: due retries first, then ids from the lists by their quotas.
 --
--- ARGV: worker, room, lane (main|suspects), number of lists, then per list: name, quota.
+-- ARGV: worker, room, lane (main|suspects), number of lists, then per list: name, quota, index of its room;
+--       then the rooms: how many ids the lists that share one may bring together.
 -- Returns {status, lengths, entries, extras}
 --   status   1 ok, 0 lease ended, -1 worker unknown
 --   lengths  per list; -1 if the key is no list
@@ -18,11 +19,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if tonumber(lease) < now then return {0, {}, {}, {}} end
 
-local names, quota, paused, lengths = {}, {}, {}, {}
+local names, quota, shared, rooms, paused, lengths = {}, {}, {}, {}, {}, {}
 for i = 1, count do
-  names[i] = ARGV[3 + 2 * i]
-  quota[i] = tonumber(ARGV[4 + 2 * i])
+  names[i] = ARGV[2 + 3 * i]
+  quota[i] = tonumber(ARGV[3 + 3 * i])
+  shared[i] = tonumber(ARGV[4 + 3 * i])
 end
+for n = 5 + 3 * count, #ARGV do rooms[#rooms + 1] = tonumber(ARGV[n]) end
 if count > 0 then
   paused = redis.call('SMISMEMBER', 'cs:paused', unpack(names))
 end
@@ -73,9 +76,10 @@ end
 -- Due retries: at most half the room, so that a storm of them cannot starve what is new.
 local retry_room = math.max(1, math.floor(room / 2))
 for i = 1, count do
-  if retry_room > 0 and room > 0 and paused[i] == 0 then
+  local most = math.min(retry_room, room, rooms[shared[i]])
+  if most > 0 and paused[i] == 0 then
     local key = 'cs:retry:{' .. names[i] .. '}'
-    local due = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, math.min(retry_room, room))
+    local due = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, most)
     for _, entry in ipairs(due) do
       local bar = string.find(entry, '|', 1, true)
       local token, id = string.sub(entry, 1, bar - 1), string.sub(entry, bar + 1)
@@ -95,6 +99,7 @@ for i = 1, count do
         redis.call('ZREM', key, entry)
         retry_room = retry_room - 1
         room = room - 1
+        rooms[shared[i]] = rooms[shared[i]] - 1
       end
     end
   end
@@ -104,15 +109,17 @@ end
 local want, left = {}, room
 for i = 1, count do
   local n = 0
-  if paused[i] == 0 and lengths[i] > 0 then n = math.min(quota[i], lengths[i], left) end
+  if paused[i] == 0 and lengths[i] > 0 then n = math.min(quota[i], lengths[i], left, rooms[shared[i]]) end
   want[i] = n
   left = left - n
+  rooms[shared[i]] = rooms[shared[i]] - n
 end
 for i = 1, count do
   if left > 0 and paused[i] == 0 and lengths[i] > want[i] then
-    local more = math.min(left, lengths[i] - want[i])
+    local more = math.min(left, lengths[i] - want[i], rooms[shared[i]])
     want[i] = want[i] + more
     left = left - more
+    rooms[shared[i]] = rooms[shared[i]] - more
   end
 end
 
