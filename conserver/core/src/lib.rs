@@ -11,6 +11,7 @@
 //!
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
+pub mod config;
 pub mod error;
 pub mod event;
 pub mod link;

@@ -45,9 +45,10 @@ pub fn load_dotenv(directory: &Path) -> Result<bool, String> {
         Ok(()) => Ok(true),
         Err(error) if error.not_found() => Ok(false),
         // The driver's own text may quote the line, and with it a secret.
-        Err(dotenvy::Error::LineParse(_, offset)) => {
-            Err(format!("`{}` has a line that is no `NAME=value`, near its character {offset}", file.display()))
-        }
+        Err(dotenvy::Error::LineParse(_, offset)) => Err(format!(
+            "`{}` has a line that is no `NAME=value`, near its character {offset}",
+            file.display()
+        )),
         Err(_) => Err(format!("`{}` cannot be read", file.display())),
     }
 }

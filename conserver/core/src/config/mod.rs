@@ -2,10 +2,11 @@
 
 pub mod coerce;
 pub mod env;
-pub mod plan;
+mod nearest;
 pub mod problem;
+pub mod redact;
 pub mod settings;
+mod yaml;
 
-pub use plan::Plan;
 pub use problem::{Problem, Severity};
 pub use settings::Settings;

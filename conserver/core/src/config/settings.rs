@@ -155,7 +155,7 @@ pub struct VersionSettings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let hours = |hours| Some(Duration::from_secs(hours * 3600));
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
         Self {
             config_file: PathBuf::from("./example_config.yml"),
             redis_url: Some(Secret::new(DEFAULT_REDIS)),

@@ -75,7 +75,9 @@ impl Visitor<'_> for BooleanVisitor {
         match word.as_str() {
             "y" | "1" => Ok(Boolean(true)),
             "n" | "0" => Ok(Boolean(false)),
-            _ => boolean_word(&word).map(Boolean).ok_or_else(|| E::custom("expected true or false, found text")),
+            _ => boolean_word(&word)
+                .map(Boolean)
+                .ok_or_else(|| E::custom("expected true or false, found text")),
         }
     }
 }
