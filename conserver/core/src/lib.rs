@@ -12,10 +12,12 @@
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
 pub mod config;
+pub mod cpu;
 pub mod error;
 pub mod event;
 pub mod link;
 pub mod name;
+pub mod policy;
 pub mod queue;
 pub mod registry;
 pub mod secret;

@@ -1,0 +1,434 @@
+//! When to stop asking a backend that does not answer, and when to ask again.
+//!
+//! Failures in a row that speak of the other side open the breaker; a fault of one document does not. While it is
+//! open nobody asks, and the worker claims nothing for chains that need what it guards: an outage fills the
+//! queue. After a cooldown one probe decides. For a storage the probe is its `check()`, made by whoever ticks
+//! it; for a link, which has no such thing, it is the next real call.
+//!
+//! No timer and no task: time passes by comparing clocks when somebody asks.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::options::BreakerOptions;
+use crate::event::BreakerChanged;
+use crate::{Error, ErrorKind, Result};
+
+/// The breaker of one link or storage.
+#[derive(Debug)]
+pub struct Breaker {
+    guards: Arc<str>,
+    options: BreakerOptions,
+    probe: Probe,
+    /// Closed without a failure: callers pass, and report success, without the lock.
+    quiet: AtomicBool,
+    inner: Mutex<Inner>,
+    /// The worker listens, to claim again at once.
+    changes: watch::Sender<State>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    failures: u32,
+    until: Instant,
+    /// The failure that opened it.
+    why: Arc<str>,
+}
+
+/// Who asks again after the cooldown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// The next real call.
+    NextCall,
+    /// Whoever calls [`Breaker::begin_probe`]; real calls wait for its answer.
+    Check,
+}
+
+/// The three states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Everybody may ask.
+    Closed,
+    /// Nobody asks.
+    Open,
+    /// One probe is under way.
+    HalfOpen,
+}
+
+/// What claims should do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Claim as usual.
+    Free,
+    /// Claim a single vCon: it is the probe.
+    Probe,
+    /// Claim nothing that needs it.
+    Shut,
+}
+
+/// What an attempt says of the other side, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It answered, be it a refusal of this document.
+    Alive,
+    /// Nothing is known: a fault of our own came first.
+    Unclear,
+    /// It cannot be reached, is too slow, or does not let us in.
+    Away,
+}
+
+impl Verdict {
+    /// What this error says of the other side.
+    pub fn of(error: &Error) -> Self {
+        use ErrorKind::{Internal, Panic, Poison, RateLimited, Timeout, Unauthorized, Unavailable};
+        match error.kind() {
+            Unavailable | Timeout | RateLimited | Unauthorized => Self::Away,
+            _ if error.is_unavailable() => Self::Away,
+            Panic | Poison | Internal => Self::Unclear,
+            _ => Self::Alive,
+        }
+    }
+}
+
+impl Breaker {
+    /// A closed breaker for what goes by this name.
+    pub fn new(guards: Arc<str>, options: BreakerOptions, probe: Probe) -> Self {
+        let inner = Inner { state: State::Closed, failures: 0, until: Instant::now(), why: Arc::from("") };
+        Self {
+            guards,
+            options,
+            probe,
+            quiet: AtomicBool::new(true),
+            inner: Mutex::new(inner),
+            changes: watch::Sender::new(State::Closed),
+        }
+    }
+
+    /// Asks to make one attempt.
+    ///
+    /// # Errors
+    /// [`refused`], class unavailable, while it is open.
+    pub fn ask(&self) -> Result<Permit<'_>> {
+        if self.quiet.load(Relaxed) {
+            return Ok(Permit { breaker: self, probes: false });
+        }
+        let mut inner = self.lock();
+        let probes = match inner.state {
+            State::Closed => false,
+            State::Open if self.probe == Probe::NextCall && inner.is_due() => {
+                self.enter(&mut inner, State::HalfOpen);
+                true
+            }
+            State::Open | State::HalfOpen => return Err(inner.refusal()),
+        };
+        Ok(Permit { breaker: self, probes })
+    }
+
+    /// Begins the probe if one is due: the caller checks the other side and tells the permit.
+    pub fn begin_probe(&self) -> Option<Permit<'_>> {
+        let mut inner = self.lock();
+        let due = inner.state == State::Open && inner.is_due();
+        due.then(|| {
+            self.enter(&mut inner, State::HalfOpen);
+            Permit { breaker: self, probes: true }
+        })
+    }
+
+    /// The state as of now.
+    pub fn state(&self) -> State {
+        if self.quiet.load(Relaxed) { State::Closed } else { self.lock().state }
+    }
+
+    /// Whether calls are refused: open or half-open.
+    pub fn is_open(&self) -> bool {
+        self.state() != State::Closed
+    }
+
+    /// Whether to claim what needs it.
+    pub fn gate(&self) -> Gate {
+        if self.quiet.load(Relaxed) {
+            return Gate::Free;
+        }
+        let inner = self.lock();
+        match inner.state {
+            State::Closed => Gate::Free,
+            State::Open if self.probe == Probe::NextCall && inner.is_due() => Gate::Probe,
+            State::Open | State::HalfOpen => Gate::Shut,
+        }
+    }
+
+    /// Wakes at each change of the state.
+    pub fn changes(&self) -> watch::Receiver<State> {
+        self.changes.subscribe()
+    }
+
+    /// What it guards, as the file names it.
+    pub fn guards(&self) -> &str {
+        &self.guards
+    }
+
+    fn judge(&self, probes: bool, verdict: Verdict, why: impl FnOnce() -> String) {
+        if verdict == Verdict::Alive && self.quiet.load(Relaxed) {
+            return;
+        }
+        let mut inner = self.lock();
+        match inner.state {
+            // ## Closed => (Closed | Open)
+            State::Closed if self.options.failures > 0 => match verdict {
+                Verdict::Alive => inner.failures = 0,
+                Verdict::Unclear => {}
+                Verdict::Away => {
+                    inner.failures += 1;
+                    if inner.failures >= self.options.failures {
+                        inner.why = Arc::from(why());
+                        self.open(&mut inner);
+                    }
+                }
+            },
+            // ## HalfOpen => (Closed | Open)
+            State::HalfOpen if probes => match verdict {
+                Verdict::Alive => {
+                    inner.failures = 0;
+                    self.enter(&mut inner, State::Closed);
+                }
+                Verdict::Unclear | Verdict::Away => self.open(&mut inner),
+            },
+            // What was asked before it opened says nothing new.
+            State::Closed | State::Open | State::HalfOpen => {}
+        }
+        self.quiet.store(inner.state == State::Closed && inner.failures == 0, Relaxed);
+    }
+
+    fn open(&self, inner: &mut Inner) {
+        inner.until = Instant::now() + self.options.cooldown;
+        self.enter(inner, State::Open);
+    }
+
+    fn enter(&self, inner: &mut Inner, state: State) {
+        inner.state = state;
+        self.changes.send_replace(state);
+        let error = (state == State::Open).then_some(&*inner.why);
+        BreakerChanged { guards: &self.guards, state: state.as_str(), error }.emit();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl State {
+    /// The word in logs and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
+impl Inner {
+    fn is_due(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn refusal(&self) -> Error {
+        let wait = self.until.saturating_duration_since(Instant::now());
+        BreakerOpen::new(wait, Arc::clone(&self.why)).into_error()
+    }
+}
+
+/// The right to make one attempt. Dropped without a word (the caller was cancelled), it counts for nothing, and
+/// a probe is due again at once.
+#[derive(Debug)]
+#[must_use = "the breaker learns from what it is told"]
+pub struct Permit<'a> {
+    breaker: &'a Breaker,
+    probes: bool,
+}
+
+impl Permit<'_> {
+    /// Tells what came of the attempt; `why` is kept if that opens the breaker.
+    pub fn tell(mut self, verdict: Verdict, why: impl FnOnce() -> String) {
+        let probes = std::mem::take(&mut self.probes);
+        self.breaker.judge(probes, verdict, why);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.probes {
+            let mut inner = self.breaker.lock();
+            self.breaker.enter(&mut inner, State::Open);
+        }
+    }
+}
+
+/// The cause of an error that comes from an open breaker: nothing was asked, so it is no attempt.
+#[derive(Debug, Clone)]
+pub struct BreakerOpen {
+    /// How long until the next probe.
+    pub wait: Duration,
+    why: Arc<str>,
+}
+
+impl BreakerOpen {
+    pub(crate) fn new(wait: Duration, why: Arc<str>) -> Self {
+        Self { wait, why }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        Error::new(ErrorKind::Unavailable, "not asked, for its breaker is open").source(self)
+    }
+}
+
+impl fmt::Display for BreakerOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for BreakerOpen {}
+
+/// Whether this error comes from an open breaker.
+pub fn refused(error: &Error) -> Option<&BreakerOpen> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOLDOWN: Duration = Duration::from_secs(5);
+
+    fn breaker(probe: Probe) -> Breaker {
+        Breaker::new(Arc::from("db"), BreakerOptions { failures: 3, cooldown: COOLDOWN }, probe)
+    }
+
+    fn tell(breaker: &Breaker, verdict: Verdict) {
+        breaker.ask().unwrap().tell(verdict, || String::from("connection refused"));
+    }
+
+    fn opened(probe: Probe) -> Breaker {
+        let breaker = breaker(probe);
+        (0..3).for_each(|_| tell(&breaker, Verdict::Away));
+        breaker
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_in_a_row_open_it() {
+        let breaker = breaker(Probe::Check);
+        for verdict in
+            [Verdict::Away, Verdict::Away, Verdict::Alive, Verdict::Away, Verdict::Unclear, Verdict::Away]
+        {
+            tell(&breaker, verdict);
+            assert_eq!(breaker.gate(), Gate::Free);
+        }
+        tell(&breaker, Verdict::Away);
+        assert_eq!((breaker.state(), breaker.gate()), (State::Open, Gate::Shut));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_breaker_refuses_and_says_why() {
+        let breaker = opened(Probe::Check);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let error = breaker.ask().unwrap_err();
+        assert_eq!(refused(&error).unwrap().wait, Duration::from_secs(3));
+        assert!(error.is_unavailable());
+        assert_eq!(error.chain(), "not asked, for its breaker is open: connection refused");
+        assert!(refused(&Error::new(ErrorKind::Unavailable, "away")).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_cooldown_one_call_is_the_probe() {
+        let breaker = opened(Probe::NextCall);
+        tokio::time::advance(COOLDOWN).await;
+        assert_eq!(breaker.gate(), Gate::Probe);
+        let probe = breaker.ask().unwrap();
+        assert_eq!((breaker.state(), breaker.gate()), (State::HalfOpen, Gate::Shut));
+        assert!(breaker.ask().is_err());
+        probe.tell(Verdict::Alive, String::new);
+        assert_eq!((breaker.state(), breaker.gate()), (State::Closed, Gate::Free));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_fails_opens_it_for_another_cooldown() {
+        let breaker = opened(Probe::NextCall);
+        tokio::time::advance(COOLDOWN).await;
+        tell(&breaker, Verdict::Away);
+        assert!(breaker.ask().is_err());
+        tokio::time::advance(COOLDOWN).await;
+        tell(&breaker, Verdict::Alive);
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_check_is_the_probe_calls_wait_for_it() {
+        let breaker = opened(Probe::Check);
+        assert!(breaker.begin_probe().is_none());
+        tokio::time::advance(COOLDOWN).await;
+        assert_eq!(breaker.gate(), Gate::Shut);
+        assert!(breaker.ask().is_err());
+        let probe = breaker.begin_probe().unwrap();
+        assert!(breaker.begin_probe().is_none());
+        probe.tell(Verdict::Alive, String::new);
+        assert!(breaker.ask().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_dropped_is_due_again() {
+        let breaker = opened(Probe::Check);
+        tokio::time::advance(COOLDOWN).await;
+        drop(breaker.begin_probe().unwrap());
+        assert!(breaker.begin_probe().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_to_what_was_asked_before_it_opened_change_nothing() {
+        let breaker = breaker(Probe::Check);
+        let early = breaker.ask().unwrap();
+        (0..3).for_each(|_| tell(&breaker, Verdict::Away));
+        early.tell(Verdict::Alive, String::new);
+        assert!(breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn zero_failures_mean_never() {
+        let options = BreakerOptions { failures: 0, cooldown: COOLDOWN };
+        let breaker = Breaker::new(Arc::from("db"), options, Probe::Check);
+        (0..100).for_each(|_| tell(&breaker, Verdict::Away));
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_wakes_at_each_change() {
+        let breaker = breaker(Probe::NextCall);
+        let mut changes = breaker.changes();
+        (0..3).for_each(|_| tell(&breaker, Verdict::Away));
+        changes.changed().await.unwrap();
+        assert_eq!(*changes.borrow_and_update(), State::Open);
+    }
+
+    #[test]
+    fn a_fault_of_the_document_says_that_the_other_side_lives() {
+        use ErrorKind::{
+            Conflict, Internal, Invalid, Panic, RateLimited, Timeout, Unauthorized, Unavailable,
+        };
+        let verdict = |kind| Verdict::of(&Error::new(kind, "x"));
+        for kind in [Unavailable, Timeout, RateLimited, Unauthorized] {
+            assert_eq!(verdict(kind), Verdict::Away, "{kind}");
+        }
+        for kind in [Invalid, Conflict] {
+            assert_eq!(verdict(kind), Verdict::Alive, "{kind}");
+        }
+        for kind in [Panic, Internal] {
+            assert_eq!(verdict(kind), Verdict::Unclear, "{kind}");
+        }
+    }
+}
