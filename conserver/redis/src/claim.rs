@@ -130,10 +130,14 @@ impl RedisQueue {
     }
 }
 
-/// How many ids of a room each list may take while all are full: its part of the sum of weights, at least one.
+/// How many ids of a room each list may take while all are full: its part of the sum of weights, at least one;
+/// with weight 0 only what is left, which makes the order of the lists strict.
 fn quotas(lists: &[ListShare], room: usize) -> impl Iterator<Item = usize> {
     let sum: u64 = lists.iter().map(|share| u64::from(share.weight)).sum::<u64>().max(1);
     lists.iter().map(move |share| {
+        if share.weight == 0 {
+            return 0;
+        }
         let part = (room as u64 * u64::from(share.weight)).div_ceil(sum);
         usize::try_from(part).unwrap_or(room).clamp(1, room.max(1))
     })

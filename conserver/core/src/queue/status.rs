@@ -13,7 +13,7 @@ use crate::{QueueName, WorkerId};
 pub struct ListShare {
     /// The list.
     pub list: QueueName,
-    /// At least 1.
+    /// Its part; 0 for only what the others leave, which makes the order of the lists strict.
     pub weight: u32,
     /// Which of the claim's rooms its ids take.
     pub room: usize,
