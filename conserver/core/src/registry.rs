@@ -3,67 +3,123 @@
 //! A kind says its name, its aliases and its options type; parsing, the schema and the message for an unknown
 //! name are done here, once. Registration is an explicit list that one can read.
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+mod kind;
+mod module;
+
 use std::sync::Arc;
 
-use conserver_vcon::BodyShape;
+use schemars::{Schema, SchemaGenerator};
 
-use crate::Result;
+use crate::config::plan::AdapterPlan;
 use crate::link::Link;
 use crate::storage::Storage;
+use crate::{LinkName, Result, StorageName};
 
-/// What every adapter is told when it is built, beside its options.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct BuildContext {
-    /// The name in the file, for error texts.
-    pub name: String,
-    /// How links write bodies.
-    pub body_shape: BodyShape,
-    /// Whether copies leave in the legacy format (`EGRESS_FORMAT_VERSION=0.0.1`).
-    pub legacy_egress: bool,
+pub use kind::{BuildContext, LinkKind, StorageKind};
+pub(crate) use module::{Checked, Family, Found, Module};
+
+/// The links and storages of this build.
+#[derive(Default)]
+pub struct Registry {
+    links: Vec<Module<dyn Link>>,
+    storages: Vec<Module<dyn Storage>>,
+    missing: Vec<Missing>,
 }
 
-impl BuildContext {
-    /// A context with the defaults: native bodies, current format.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), body_shape: BodyShape::Native, legacy_egress: false }
-    }
+/// A link or storage that exists, but not in this build.
+struct Missing {
+    name: &'static str,
+    feature: &'static str,
 }
 
-/// A kind of link, as the registry lists it.
-pub trait LinkKind: 'static {
-    /// The short name: `tag`.
-    const NAME: &'static str;
-    /// Other names that mean the same: `links.tag`.
-    const ALIASES: &'static [&'static str];
-    /// What stands under `options:`. Each field is documented for the operator and has a default where the Python server has one.
-    type Options: DeserializeOwned + JsonSchema + Send + 'static;
-
-    /// What is wrong with options that parsed: one sentence each. No I/O.
-    fn check(_options: &Self::Options) -> Vec<String> {
-        Vec::new()
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Builds the link. No I/O, nothing spawned.
-    fn build(options: Self::Options, cx: &BuildContext) -> Result<Arc<dyn Link>>;
-}
-
-/// A kind of storage, as the registry lists it.
-pub trait StorageKind: 'static {
-    /// The short name: `postgres`.
-    const NAME: &'static str;
-    /// Other names that mean the same: `storage.postgres`.
-    const ALIASES: &'static [&'static str];
-    /// What stands under `options:`.
-    type Options: DeserializeOwned + JsonSchema + Send + 'static;
-
-    /// What is wrong with options that parsed: one sentence each. No I/O.
-    fn check(_options: &Self::Options) -> Vec<String> {
-        Vec::new()
+    /// Lists a kind of link.
+    pub fn link<K: LinkKind>(&mut self) -> &mut Self {
+        debug_assert!(self.links.iter().all(|known| known.name != K::NAME), "`{}` is listed twice", K::NAME);
+        self.links.push(Module::link::<K>());
+        self
     }
 
-    /// Builds the storage. It connects when it is first used, so that a server that is down does not stop the start.
-    fn build(options: Self::Options, cx: &BuildContext) -> Result<Arc<dyn Storage>>;
+    /// Lists a kind of storage.
+    pub fn storage<K: StorageKind>(&mut self) -> &mut Self {
+        debug_assert!(
+            self.storages.iter().all(|known| known.name != K::NAME),
+            "`{}` is listed twice",
+            K::NAME
+        );
+        self.storages.push(Module::storage::<K>());
+        self
+    }
+
+    /// Says that a link or storage of this short name exists and that this build lacks the feature for it, so that
+    /// the message for its name can say so.
+    pub fn missing(&mut self, name: &'static str, feature: &'static str) -> &mut Self {
+        self.missing.push(Missing { name, feature });
+        self
+    }
+
+    /// The short names of the links of this build, in the order they were listed.
+    pub fn links(&self) -> impl Iterator<Item = &'static str> {
+        self.links.iter().map(|module| module.name)
+    }
+
+    /// The short names of the storages of this build, in the order they were listed.
+    pub fn storages(&self) -> impl Iterator<Item = &'static str> {
+        self.storages.iter().map(|module| module.name)
+    }
+
+    /// Builds a link of a plan.
+    ///
+    /// # Errors
+    /// `Unsupported` if this build lacks its kind, `Invalid` if its options are not what the kind takes.
+    pub fn build_link(&self, plan: &AdapterPlan<LinkName>, cx: &BuildContext) -> Result<Arc<dyn Link>> {
+        module::build(&self.links, plan.kind, plan.name.as_str(), &plan.options, cx)
+    }
+
+    /// Builds a storage of a plan.
+    ///
+    /// # Errors
+    /// As [`Registry::build_link`].
+    pub fn build_storage(
+        &self,
+        plan: &AdapterPlan<StorageName>,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Storage>> {
+        module::build(&self.storages, plan.kind, plan.name.as_str(), &plan.options, cx)
+    }
+
+    /// The schema of each link's options, by short name.
+    pub(crate) fn link_schemas<'a>(
+        &'a self,
+        generator: &'a mut SchemaGenerator,
+    ) -> impl Iterator<Item = (Vec<String>, Schema)> + 'a {
+        self.links.iter().map(move |module| (module.names(Family::Link), (module.schema)(generator)))
+    }
+
+    /// The schema of each storage's options, by short name.
+    pub(crate) fn storage_schemas<'a>(
+        &'a self,
+        generator: &'a mut SchemaGenerator,
+    ) -> impl Iterator<Item = (Vec<String>, Schema)> + 'a {
+        self.storages.iter().map(move |module| (module.names(Family::Storage), (module.schema)(generator)))
+    }
+
+    /// The link that a module name of the file means.
+    pub(crate) fn find_link(&self, module: &str) -> Found<'_, dyn Link> {
+        module::find(&self.links, Family::Link, module, |name| self.feature_of(name))
+    }
+
+    /// The storage that a module name of the file means.
+    pub(crate) fn find_storage(&self, module: &str) -> Found<'_, dyn Storage> {
+        module::find(&self.storages, Family::Storage, module, |name| self.feature_of(name))
+    }
+
+    fn feature_of(&self, name: &str) -> Option<&'static str> {
+        self.missing.iter().find(|missing| missing.name == name).map(|missing| missing.feature)
+    }
 }

@@ -9,7 +9,7 @@ use crate::policy::PolicyOptions;
 use crate::{ChainName, LinkName, QueueName, StorageName};
 
 /// What a configuration comes to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Whether the file is in the Python server's dialect or in ours.
     pub dialect: Dialect,
@@ -33,7 +33,7 @@ pub enum Dialect {
 }
 
 /// One chain.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ChainPlan {
     /// Its name.
     pub name: ChainName,
@@ -96,7 +96,7 @@ pub enum OnStorageError {
 }
 
 /// One link or storage: what to build, and the policy around it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AdapterPlan<Name> {
     /// The name in the file.
     pub name: Name,
@@ -121,7 +121,7 @@ pub enum OnError {
 }
 
 /// One storage.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoragePlan {
     /// What to build.
     pub adapter: AdapterPlan<StorageName>,

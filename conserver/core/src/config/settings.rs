@@ -1,5 +1,8 @@
 //! How this process runs: resolved from the environment, overridden by what the file says.
 
+mod environment;
+mod file;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +11,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::env::Vars;
+use super::raw::RawFile;
+use super::report::Report;
 use crate::{QueueName, Secret};
 
 /// The settings of a process. Plain data; [`Settings::default`] is what holds with an empty environment.
@@ -153,6 +159,16 @@ pub struct VersionSettings {
     pub build_time: String,
 }
 
+impl Settings {
+    /// The settings of a process that reads this file in this environment.
+    pub(crate) fn resolve(file_name: &str, raw: &RawFile, vars: &dyn Vars, report: &mut Report<'_>) -> Self {
+        let mut settings = Self { config_file: PathBuf::from(file_name), ..Self::default() };
+        environment::apply(&mut settings, vars, report);
+        file::apply(&mut settings, raw, vars, report);
+        settings
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
@@ -201,4 +217,4 @@ impl Default for ApiSettings {
 }
 
 /// Where Redis is expected when nobody says.
-pub(crate) const DEFAULT_REDIS: &str = "redis://localhost";
+const DEFAULT_REDIS: &str = "redis://localhost";

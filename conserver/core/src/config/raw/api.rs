@@ -1,0 +1,93 @@
+//! The REST API and Redis, as they may be written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use crate::Secret;
+use crate::config::coerce::Text;
+use crate::config::settings::Role;
+
+/// The REST API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct RawApi {
+    /// Address and port. Default: the variable `CONSERVER_LISTEN`, else `0.0.0.0:8000`.
+    pub(crate) listen: Option<String>,
+    /// Path under which it is served, beside `/`. Default: the variable `API_ROOT_PATH`, else `/api`.
+    pub(crate) root_path: Option<String>,
+    /// Header that carries the key. Default: the variable `CONSERVER_HEADER_NAME`, else `x-conserver-api-token`.
+    pub(crate) header: Option<String>,
+    /// Keys, beside those of `CONSERVER_API_TOKEN` and `CONSERVER_API_TOKEN_FILE`. Without any key the API is open.
+    pub(crate) keys: Vec<RawKey>,
+}
+
+/// One key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct RawKey {
+    /// What it is called in logs. Default: its place in the list.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// The key itself; better a reference such as `${PARTNER_KEY}` or `file:/run/secrets/partner`.
+    pub(crate) key: Text,
+    /// What it may do: `reader`, `writer`, `operator` or `admin`, each including the ones before. Default: `admin`.
+    #[serde(default)]
+    pub(crate) role: Role,
+}
+
+/// Where Redis is.
+#[derive(Debug, Clone)]
+pub(crate) struct RawRedis {
+    /// The URL, with credentials.
+    pub(crate) url: Secret,
+}
+
+/// The map form.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RedisMap {
+    /// `redis://`, `rediss://` or `unix://`, with credentials and database.
+    url: String,
+}
+
+impl<'de> Deserialize<'de> for RawRedis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RedisVisitor)
+    }
+}
+
+struct RedisVisitor;
+
+impl<'de> Visitor<'de> for RedisVisitor {
+    type Value = RawRedis;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL such as `redis://localhost`")
+    }
+
+    fn visit_str<E: Error>(self, url: &str) -> Result<RawRedis, E> {
+        Ok(RawRedis { url: Secret::new(url) })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawRedis, A::Error> {
+        let map = RedisMap::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(RawRedis { url: Secret::new(map.url) })
+    }
+}
+
+impl JsonSchema for RawRedis {
+    fn schema_name() -> Cow<'static, str> {
+        "Redis".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let map = generator.subschema_for::<RedisMap>();
+        json_schema!({ "anyOf": [{ "type": "string" }, map] })
+    }
+}

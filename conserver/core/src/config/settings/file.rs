@@ -1,0 +1,115 @@
+//! Settings that the file overrides, and defaults that depend on its dialect.
+
+use conserver_vcon::BodyShape;
+
+use super::environment::{is_address, root_path};
+use super::{ApiKey, Settings};
+use crate::config::coerce::{DurationText, OneOrMany, Size, Text};
+use crate::config::env::{self, Vars};
+use crate::config::plan::Dialect;
+use crate::config::raw::{BodyShapeWord, RawApi, RawFile};
+use crate::config::report::Report;
+use crate::config::yaml::Path;
+use crate::{QueueName, Secret};
+
+/// vCons in flight where a file in our dialect does not say.
+const CONCURRENCY: usize = 64;
+
+/// Fills in what the file says.
+pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, report: &mut Report<'_>) {
+    backend(settings, raw, vars, report.dialect());
+    if let Some(workers) = raw.workers {
+        settings.workers = workers.get();
+    }
+    if let Some(threads) = raw.threads {
+        settings.threads = Some(threads.get());
+    }
+    match (raw.concurrency, report.dialect()) {
+        (Some(concurrency), _) => settings.concurrency = concurrency.get(),
+        (None, Dialect::Ours) => settings.concurrency = CONCURRENCY,
+        (None, Dialect::Reference) => {}
+    }
+    settings.delivery = raw.delivery.unwrap_or(settings.delivery);
+    settings.claim_order = raw.claim_order.unwrap_or(settings.claim_order);
+    match raw.body_shape {
+        Some(BodyShapeWord::Native) => settings.body_shape = BodyShape::Native,
+        Some(BodyShapeWord::Text) => settings.body_shape = BodyShape::Text,
+        None => {}
+    }
+    if let Some(DurationText { value, bare }) = raw.drain_timeout {
+        settings.drain_timeout = value;
+        if bare {
+            report
+                .warning(&Path::root().key("drain_timeout"), "a bare number is taken as seconds")
+                .hint("write `30s`");
+        }
+    }
+    limits(settings, raw, report);
+    if let Some(api) = &raw.api {
+        rest(settings, api, report);
+    }
+    for (list, OneOrMany(keys)) in &raw.ingress_auth {
+        let keys = keys.iter().map(|Text(key)| Secret::new(key.as_str())).filter(|key| !key.is_empty());
+        settings.api.ingress_auth.insert(QueueName::new(list), keys.collect());
+    }
+}
+
+/// A file in the Python server's dialect always means Redis; one in ours only if somebody names it.
+fn backend(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, dialect: Dialect) {
+    if let Some(redis) = &raw.redis {
+        settings.redis_url = Some(redis.url.clone());
+    } else if dialect == Dialect::Ours && vars.get(env::REDIS_URL).is_none_or(|url| url.trim().is_empty()) {
+        settings.redis_url = None;
+    }
+}
+
+fn limits(settings: &mut Settings, raw: &RawFile, report: &mut Report<'_>) {
+    let Some(limits) = &raw.limits else { return };
+    let path = Path::root().key("limits");
+    for (key, size, limit) in [
+        ("max_document_bytes", limits.max_document_bytes, &mut settings.max_document_bytes),
+        ("max_bytes_in_flight", limits.max_bytes_in_flight, &mut settings.max_bytes_in_flight),
+    ] {
+        match size.map(|Size(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX)) {
+            Some(0) => {
+                report.error(&path.key(key), "a limit of zero lets nothing through");
+            }
+            Some(bytes) => *limit = bytes,
+            None => {}
+        }
+    }
+    if settings.max_document_bytes > settings.max_bytes_in_flight {
+        let message = "one document may be larger than all that a worker may hold; the smaller limit counts";
+        report.warning(&path, message);
+        settings.max_document_bytes = settings.max_bytes_in_flight;
+    }
+}
+
+fn rest(settings: &mut Settings, raw: &RawApi, report: &mut Report<'_>) {
+    let path = Path::root().key("api");
+    if let Some(listen) = &raw.listen {
+        if is_address(listen) {
+            settings.api.listen.clone_from(listen);
+        } else {
+            report.error(&path.key("listen"), "this is no address with a port").hint("write `0.0.0.0:8000`");
+        }
+    }
+    if let Some(root) = &raw.root_path {
+        settings.api.root_path = root_path(root);
+    }
+    if let Some(header) = &raw.header {
+        settings.api.header = header.to_ascii_lowercase();
+    }
+    for (index, key) in raw.keys.iter().enumerate() {
+        let Text(secret) = &key.key;
+        if secret.trim().is_empty() {
+            report.error(&path.key("keys").index(index).key("key"), "the key is empty");
+            continue;
+        }
+        settings.api.keys.push(ApiKey {
+            name: key.name.clone().unwrap_or_else(|| format!("api.keys[{index}]")),
+            key: Secret::new(secret.as_str()),
+            role: key.role,
+        });
+    }
+}
