@@ -108,7 +108,7 @@ impl<'a> NewAnalysis<'a> {
         self
     }
 
-    pub(crate) fn write(&self, shape: BodyShape, gaps: Gaps<'_>) -> Result<ByteString, DocumentError> {
+    pub(crate) fn write(self, shape: BodyShape, gaps: Gaps<'_>) -> Result<ByteString, DocumentError> {
         let mut fields = Fields::new([]);
         fields.set("type", quote(&self.kind));
         match &self.dialog {
@@ -117,7 +117,7 @@ impl<'a> NewAnalysis<'a> {
             DialogRef::Many(indices) => fields.set("dialog", format!("{indices:?}")),
         }
         fields.set("vendor", quote(&self.vendor));
-        finish(fields, &self.body, &self.extra, shape, gaps)
+        finish(fields, self.body, &self.extra, shape, gaps)
     }
 }
 
@@ -145,17 +145,17 @@ impl<'a> NewAttachment<'a> {
         self
     }
 
-    pub(crate) fn write(&self, shape: BodyShape, gaps: Gaps<'_>) -> Result<ByteString, DocumentError> {
+    pub(crate) fn write(self, shape: BodyShape, gaps: Gaps<'_>) -> Result<ByteString, DocumentError> {
         let mut fields = Fields::new([]);
         fields.set("purpose", quote(&self.purpose));
-        finish(fields, &self.body, &self.extra, shape, gaps)
+        finish(fields, self.body, &self.extra, shape, gaps)
     }
 }
 
 /// Adds body, encoding and further members, and writes the entry.
 fn finish(
     mut fields: Fields<'_, String>,
-    body: &NewBody<'_>,
+    body: NewBody<'_>,
     extra: &[(Cow<'_, str>, Value)],
     shape: BodyShape,
     gaps: Gaps<'_>,
@@ -163,11 +163,11 @@ fn finish(
     let (body, encoding) = match body {
         NewBody::Json(value) => (shaped(value.to_string(), shape), "json"),
         NewBody::RawJson(json) => {
-            check(json, 64)
+            check(&json, 64)
                 .map_err(|fault| DocumentError::from_fault(&fault, json.as_bytes()).at_path("/body"))?;
             (shaped(json.trim_ascii().into(), shape), "json")
         }
-        NewBody::Text(text) => (quote(text), "none"),
+        NewBody::Text(text) => (quote(&text), "none"),
         NewBody::Bytes(bytes) => (format!("\"{}\"", URL_SAFE_NO_PAD.encode(bytes)), "base64url"),
     };
     fields.set("body", body);

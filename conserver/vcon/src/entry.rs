@@ -115,9 +115,9 @@ views! {
     Party
     /// A piece of the conversation (§4.3).
     Dialog
-    /// Something derived from the conversation (§4.4).
+    /// Something derived from the conversation (§4.5).
     Analysis
-    /// Something that came with it (§4.5).
+    /// Something that came with it (§4.4).
     Attachment
 }
 

@@ -12,7 +12,7 @@ use base64::Engine;
 use crate::body::SLOPPY_URL_SAFE;
 use crate::json::{Elements, Object, unescape};
 
-/// The form of a document (draft-ietf-vcon-vcon-core-04 §5).
+/// The form of a document (draft-ietf-vcon-vcon-core-04 §5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// A plain vCon.

@@ -175,11 +175,7 @@ impl Vcon {
     ///
     /// `signed`, `encrypted` or `not-an-array` as in [`Vcon::add_tag`]; `not-json` for a raw body that is
     /// none.
-    pub fn add_analysis(
-        &mut self,
-        analysis: &NewAnalysis<'_>,
-        shape: BodyShape,
-    ) -> Result<(), DocumentError> {
+    pub fn add_analysis(&mut self, analysis: NewAnalysis<'_>, shape: BodyShape) -> Result<(), DocumentError> {
         self.check_addable(Section::Analysis)?;
         let entry = analysis.write(shape, self.document.gaps().one_line())?;
         self.push(Section::Analysis, entry);
@@ -193,7 +189,7 @@ impl Vcon {
     /// As [`Vcon::add_analysis`].
     pub fn add_attachment(
         &mut self,
-        attachment: &NewAttachment<'_>,
+        attachment: NewAttachment<'_>,
         shape: BodyShape,
     ) -> Result<(), DocumentError> {
         self.check_addable(Section::Attachments)?;

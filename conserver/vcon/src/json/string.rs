@@ -39,7 +39,14 @@ pub(crate) fn unescape_into(raw: &str, out: &mut Vec<u8>) -> bool {
 /// True if the raw key, quotes included, spells `name`.
 pub(crate) fn is_key(raw: &str, name: &str) -> bool {
     let inner = interior(raw);
-    inner == name || (inner.len() > name.len() && inner.contains('\\') && unescape(raw) == name)
+    if inner.len() <= name.len() {
+        return inner == name;
+    }
+    // Longer than the name, so equal only by an escape; most keys part ways at the first byte.
+    let first = inner.as_bytes()[0];
+    (first == b'\\' || name.as_bytes().first() == Some(&first))
+        && inner.contains('\\')
+        && unescape(raw) == name
 }
 
 /// The bytes a key stands for; lone surrogates keep their difference by being encoded as if they were
