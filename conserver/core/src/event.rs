@@ -96,6 +96,31 @@ impl LinkRan<'_> {
     }
 }
 
+/// A link failed and the chain goes on without it, as its `on_error` says.
+#[derive(Debug)]
+pub struct LinkPassedOver<'a> {
+    /// The chain.
+    pub chain: &'a ChainName,
+    /// The link.
+    pub link: &'a LinkName,
+    /// The id.
+    pub id: &'a VconId,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl LinkPassedOver<'_> {
+    /// At warn, but at debug during an outage, which its breaker tells once.
+    pub fn emit(&self) {
+        let (chain, link, vcon, reason) = (self.chain, self.link, self.id, self.error.kind());
+        if self.error.is_unavailable() {
+            tracing::debug!(%chain, %link, %vcon, %reason, error = %self.error.chain(), "link passed over");
+        } else {
+            tracing::warn!(%chain, %link, %vcon, %reason, error = %self.error.chain(), "link passed over");
+        }
+    }
+}
+
 /// One storage saved a vCon, or did not.
 #[derive(Debug)]
 pub struct StorageSaved<'a> {
@@ -148,7 +173,11 @@ impl BreakerChanged<'_> {
     pub fn emit(&self) {
         match self.state {
             "open" => {
-                tracing::warn!(guards = self.guards, error = self.error, "breaker open: chains that need this wait");
+                tracing::warn!(
+                    guards = self.guards,
+                    error = self.error,
+                    "breaker open: chains that need this wait"
+                );
             }
             state => tracing::info!(guards = self.guards, state, "breaker changed"),
         }

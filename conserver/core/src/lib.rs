@@ -6,15 +6,18 @@
 //! * [`registry`]: from a module name in the file to a built link or storage.
 //! * [`config`]: from YAML text to a checked plan.
 //! * [`policy`]: timeout, retry, breaker, limit, applied once and in one order.
+//! * [`guarded`]: a link or storage with its policy around it.
 //! * [`chain`]: one vCon through one chain.
 //! * [`event`]: what is worth telling, one struct per event.
 //!
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
+pub mod chain;
 pub mod config;
 pub mod cpu;
 pub mod error;
 pub mod event;
+pub mod guarded;
 pub mod link;
 pub mod name;
 pub mod policy;

@@ -132,15 +132,21 @@ impl Policy {
     ) -> Result<O> {
         let permit = self.breaker.ask()?;
         let _room = self.limit.enter().await;
-        let outcome = within(Some(self.options.timeout), adapter).await.map_err(|Elapsed| {
-            Error::new(ErrorKind::Timeout, format!("no answer to `{op}` within {:?}", self.options.timeout))
-        });
+        let outcome = self.bounded(op, adapter).await;
         let (verdict, error) = match &outcome {
             Ok(outcome) => outcome.verdict(),
             Err(error) => (Verdict::Away, Some(error)),
         };
         permit.tell(verdict, || error.map(Error::chain).unwrap_or_default());
         outcome
+    }
+
+    /// The timeout alone.
+    pub(crate) async fn bounded<O>(&self, op: &str, adapter: impl Future<Output = O>) -> Result<O> {
+        let timeout = self.options.timeout;
+        within(Some(timeout), adapter).await.map_err(|Elapsed| {
+            Error::new(ErrorKind::Timeout, format!("no answer to `{op}` within {timeout:?}"))
+        })
     }
 
     /// The breaker, to look at.
