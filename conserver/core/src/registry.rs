@@ -16,7 +16,7 @@ use crate::storage::Storage;
 use crate::{LinkName, Result, StorageName};
 
 pub use kind::{BuildContext, LinkKind, StorageKind};
-pub(crate) use module::{Checked, Family, Found, Module};
+pub(crate) use module::{Family, Found, Module};
 
 /// The links and storages of this build.
 #[derive(Default)]

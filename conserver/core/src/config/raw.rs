@@ -18,9 +18,9 @@ use serde::de::IgnoredAny;
 use super::coerce::{DurationText, OneOrMany, Size, Text};
 use super::settings::{ClaimOrder, Delivery};
 
-pub(crate) use adapter::{OnErrorWord, Policy, RawBreaker, RawLink, RawRetry, RawStorage};
+pub(crate) use adapter::{OnErrorWord, Policy, RawLink, RawStorage};
 pub(crate) use api::{RawApi, RawRedis};
-pub(crate) use chain::{OnStorageErrorWord, RawChain, RawRedelivery};
+pub(crate) use chain::{OnStorageErrorWord, RawChain};
 pub(crate) use name::RawName;
 
 /// A pipeline: chains of links, the storages they write, and how to run them.
@@ -77,7 +77,7 @@ pub(crate) struct RawFile {
 /// Limits on memory.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Limits")]
 pub(crate) struct RawLimits {
     /// A larger document becomes a dead letter unread. Default: `64MiB`.
     pub(crate) max_document_bytes: Option<Size>,
@@ -88,6 +88,7 @@ pub(crate) struct RawLimits {
 /// How links write bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "BodyShape")]
 pub(crate) enum BodyShapeWord {
     /// As JSON values.
     Native,

@@ -13,6 +13,6 @@ pub(crate) mod path;
 pub(crate) mod reference;
 mod scalar;
 
-pub(crate) use decode::{Decoded, decode};
+pub(crate) use decode::decode;
 pub(crate) use node::{Content, Mark, Node};
 pub(crate) use path::Path;

@@ -12,7 +12,7 @@ use crate::config::coerce::DurationText;
 /// A link: one step of a chain.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Link")]
 pub(crate) struct RawLink {
     /// What it is: `tag`, or `links.tag` as the Python server says. Default with `conserver: 1`: the link's own name.
     pub(crate) module: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct RawLink {
 /// A storage: a place where finished vCons are kept.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Storage")]
 pub(crate) struct RawStorage {
     /// What it is: `file`, or `storage.file` as the Python server says. Default with `conserver: 1`: the storage's own
     /// name.
@@ -74,7 +74,7 @@ pub(crate) struct RawStorage {
 /// Attempts within one run of the chain.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Retry")]
 pub(crate) struct RawRetry {
     /// Attempts, including the first. Default: 3.
     pub(crate) attempts: Option<NonZeroU32>,
@@ -87,7 +87,7 @@ pub(crate) struct RawRetry {
 /// When to stop asking a server that is away, and for how long.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Breaker")]
 pub(crate) struct RawBreaker {
     /// Failures in a row that open it; 0: never. Default: 5.
     pub(crate) failures: Option<u32>,
@@ -98,6 +98,7 @@ pub(crate) struct RawBreaker {
 /// What an error means after the last attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "OnError")]
 pub(crate) enum OnErrorWord {
     /// The run fails.
     Fail,

@@ -15,7 +15,7 @@ use crate::config::settings::Role;
 /// The REST API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Api")]
 pub(crate) struct RawApi {
     /// Address and port. Default: the variable `CONSERVER_LISTEN`, else `0.0.0.0:8000`.
     pub(crate) listen: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) struct RawApi {
 
 /// One key.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Key")]
 pub(crate) struct RawKey {
     /// What it is called in logs. Default: its place in the list.
     #[serde(default)]

@@ -12,7 +12,7 @@ use crate::config::coerce::{Boolean, DurationText};
 /// A chain: from its ingress lists through its links to its storages and egress lists.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Chain")]
 pub(crate) struct RawChain {
     /// Lists that the chain takes ids from; a list belongs to one chain. With `conserver: 1`, default: `<chain>_ingress`.
     /// Otherwise a chain without lists is not used.
@@ -48,7 +48,7 @@ pub(crate) struct RawChain {
 /// When and how often a failed run is repeated.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Redelivery")]
 pub(crate) struct RawRedelivery {
     /// Runs, including the first. Default: 5.
     pub(crate) attempts: Option<NonZeroU32>,
@@ -63,6 +63,7 @@ pub(crate) struct RawRedelivery {
 /// What a storage that refuses a vCon for good means for the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "OnStorageError")]
 pub(crate) enum OnStorageErrorWord {
     /// The chain goes on.
     Continue,

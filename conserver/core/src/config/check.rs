@@ -1,0 +1,40 @@
+//! From what the file says to a plan: names resolved, options looked at, everything that is odd told.
+//!
+//! Pure: nothing is connected, built or spawned. What is wrong in one chain does not stop the others: a chain that
+//! names something this build does not have is blocked, and its ids wait.
+
+mod adapters;
+mod chains;
+mod legacy;
+mod lint;
+
+use super::env::Vars;
+use super::plan::Plan;
+use super::raw::RawFile;
+use super::report::Report;
+use super::settings::Settings;
+use super::yaml::{Path, decode};
+use crate::registry::Registry;
+
+/// Reads the tree of the report as a file and makes a plan of it, with everything wrong in the report.
+pub(super) fn check(file_name: &str, vars: &dyn Vars, registry: &Registry, report: &mut Report<'_>) -> Plan {
+    let decoded = decode::<RawFile>(report.root(), &Path::root());
+    report.flaws(decoded.flaws);
+    // `x-…` at the top is where anchors are kept; both dialects let it be.
+    let unknown = decoded.unknown.into_iter();
+    report.unknown(
+        unknown.filter(|unknown| unknown.path.steps().len() > 1 || !unknown.key.starts_with("x-")).collect(),
+    );
+    let raw = decoded.value.unwrap_or_default();
+
+    let version = Path::root().key("conserver");
+    if raw.conserver.is_some_and(|version| version != 1) {
+        report.error(&version, "this build reads version 1").hint("write `conserver: 1`");
+    }
+    legacy::notes(&raw, report);
+    let settings = Settings::resolve(file_name, &raw, vars, report);
+    let adapters = adapters::check(&raw, registry, report);
+    let chains = chains::check(&raw, &settings, &adapters, report);
+    lint::lint(&raw, &settings, &chains, report);
+    Plan { dialect: report.dialect(), settings, chains, links: adapters.links, storages: adapters.storages }
+}

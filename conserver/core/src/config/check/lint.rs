@@ -1,0 +1,111 @@
+//! What is well formed and probably not meant: loops, things nobody uses, an open door.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use super::chains::item;
+use crate::config::plan::ChainPlan;
+use crate::config::raw::{RawFile, RawName};
+use crate::config::report::Report;
+use crate::config::settings::Settings;
+use crate::config::yaml::Path;
+
+/// Looks at a plan as a whole.
+pub(super) fn lint(raw: &RawFile, settings: &Settings, chains: &[ChainPlan], report: &mut Report<'_>) {
+    unused(raw, report);
+    loops(chains, report);
+    dead_letters(chains, report);
+    if raw.chains.is_empty() && !report.is_wrong(&Path::root().key("chains")) {
+        report.warning(&Path::root(), "there are no chains, so there is nothing to do");
+    }
+    if settings.api.keys.is_empty() {
+        report
+            .warning(&Path::root().key("api"), "no key is set: whoever reaches the API may do everything")
+            .hint("set `CONSERVER_API_TOKEN`, or `keys` under `api:`");
+    }
+}
+
+/// Links and storages that no chain names.
+fn unused(raw: &RawFile, report: &mut Report<'_>) {
+    let names = |list: fn(&crate::config::raw::RawChain) -> &Option<Vec<RawName>>| -> HashSet<&str> {
+        raw.chains
+            .values()
+            .flat_map(|chain| list(chain).iter().flatten())
+            .map(|name| name.0.as_str())
+            .collect()
+    };
+    let links = names(|chain| &chain.links);
+    for name in raw.links.keys().filter(|name| !links.contains(name.as_str())) {
+        report.warning(&Path::root().key("links").key(name), "no chain uses this link");
+    }
+    let storages = names(|chain| &chain.storages);
+    for name in raw.storages.keys().filter(|name| !storages.contains(name.as_str())) {
+        let message =
+            "no chain writes to this storage; it is only read for documents that are missing elsewhere";
+        report.warning(&Path::root().key("storages").key(name), message);
+    }
+}
+
+/// Chains that feed themselves, each loop once.
+fn loops(chains: &[ChainPlan], report: &mut Report<'_>) {
+    let mut told: HashSet<BTreeSet<usize>> = HashSet::new();
+    for start in 0..chains.len() {
+        let Some(round) = shortest_round(chains, start) else { continue };
+        if !told.insert(round.iter().copied().collect()) {
+            continue;
+        }
+        let names: Vec<&str> =
+            round.iter().chain([&start]).map(|&index| chains[index].name.as_str()).collect();
+        let next = &chains[*round.get(1).unwrap_or(&start)];
+        let list = chains[start].egress.iter().find(|list| next.ingress.contains(list));
+        let path = Path::root().key("chains").key(names[0]).key("egress_lists");
+        let path = list.map_or_else(|| path.clone(), |list| item(&path, list.as_str(), report));
+        let message = format!("the chain feeds itself: {}", names.join(" → "));
+        report.warning(&path, message).hint("a vCon goes round for ever unless a link halts it");
+    }
+}
+
+/// The chains of the shortest way from a chain back to itself, itself first.
+fn shortest_round(chains: &[ChainPlan], start: usize) -> Option<Vec<usize>> {
+    let feeds =
+        |from: usize, to: usize| chains[from].egress.iter().any(|list| chains[to].ingress.contains(list));
+    let mut came_from: HashMap<usize, usize> = HashMap::new();
+    let mut waiting = VecDeque::from([start]);
+    while let Some(from) = waiting.pop_front() {
+        for to in 0..chains.len() {
+            if !feeds(from, to) {
+                continue;
+            }
+            if to == start {
+                let mut round = vec![from];
+                while let Some(&before) = round.last().and_then(|last| came_from.get(last)) {
+                    round.push(before);
+                }
+                round.reverse();
+                return Some(round);
+            }
+            if let std::collections::hash_map::Entry::Vacant(vacant) = came_from.entry(to) {
+                vacant.insert(from);
+                waiting.push_back(to);
+            }
+        }
+    }
+    None
+}
+
+/// Dead letters that are worked on like any other id.
+fn dead_letters(chains: &[ChainPlan], report: &mut Report<'_>) {
+    for chain in chains {
+        let path = Path::root().key("chains").key(chain.name.as_str());
+        for list in chain.ingress.iter().filter(|list| list.as_str().starts_with("DLQ:")) {
+            let path = item(&path.key("ingress_lists"), list.as_str(), report);
+            report
+                .warning(&path, "this chain takes dead letters as they come, without their reasons")
+                .hint("`conserver dlq` replays them");
+        }
+        let Some(dlq) = &chain.dlq else { continue };
+        if let Some(other) = chains.iter().find(|other| other.ingress.contains(dlq)) {
+            let message = format!("dead letters go straight into the chain `{}`", other.name);
+            report.warning(&path.key("dlq"), message);
+        }
+    }
+}
