@@ -239,6 +239,11 @@ impl Vcon {
         view::render_into(&self.document, view, out);
     }
 
+    /// The entries of a section, without a type.
+    pub(crate) fn section(&self, section: Section) -> Entries<'_, Entry<'_>> {
+        self.entries(section)
+    }
+
     fn entries<'a, T: From<Entry<'a>>>(&'a self, section: Section) -> Entries<'a, T> {
         match self.document.member(section.name()).map(|member| &member.value) {
             Some(Content::Raw(raw)) => Entries::of_text(raw),

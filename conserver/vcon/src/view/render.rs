@@ -13,6 +13,7 @@ use crate::section::Section;
 
 /// The document in `view`; the original bytes themselves when the view changes nothing.
 pub(crate) fn render(document: &Document, view: View) -> Bytes {
+    let view = applicable(document, view);
     match document.untouched() {
         Some(source) if is_identity(document, view) => source.as_bytes().clone(),
         _ => {
@@ -25,18 +26,19 @@ pub(crate) fn render(document: &Document, view: View) -> Bytes {
 
 /// Appends the document in `view`.
 pub(crate) fn render_into(document: &Document, view: View, out: &mut Vec<u8>) {
+    let view = applicable(document, view);
     match document.untouched() {
-        Some(source) if view == View::Stored || document.form() != Form::Unsigned => {
-            out.extend_from_slice(source.as_bytes());
-        }
+        Some(source) if view == View::Stored => out.extend_from_slice(source.as_bytes()),
         _ => write(document, view, out),
     }
 }
 
+/// What is signed or encrypted has one shape only.
+fn applicable(document: &Document, view: View) -> View {
+    if document.form() == Form::Unsigned { view } else { View::Stored }
+}
+
 fn is_identity(document: &Document, view: View) -> bool {
-    if view == View::Stored || document.form() != Form::Unsigned {
-        return true;
-    }
     !view.touches_root(|name| document.raw(name))
         && !document.members().iter().any(|member| touches(member, view))
 }
