@@ -137,7 +137,6 @@ variables! {
         OTEL_SERVICE_NAME = "vcon-server": "Service name in metrics and traces.",
         OTEL_RESOURCE_ATTRIBUTES = "": "More attributes of the service: `name=value,name=value`.",
         OTEL_METRIC_EXPORT_INTERVAL = "5000": "Milliseconds between two exports of metrics.",
-        SENTRY_DSN = "": "Recognised; errors are reported through logs and OTLP.",
     }
     Credentials {
         OPENAI_API_KEY = "": "Key of links that use OpenAI, where their options name none.",

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// How bad a problem is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Something that has to be repaired: the file is not taken, or a chain is not run.
     Error,
@@ -14,7 +15,7 @@ pub enum Severity {
 /// One thing that is wrong, and where.
 ///
 /// Its text fits a terminal of 80 columns; `{:#}` puts it on one line for a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,

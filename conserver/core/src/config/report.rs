@@ -87,6 +87,13 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// What is wrong where it does no harm.
+    pub(crate) fn mild_flaws(&mut self, flaws: Vec<Flaw>) {
+        for flaw in flaws {
+            self.push(Severity::Warning, &flaw.path, flaw.mark, flaw.message).hint = flaw.hint;
+        }
+    }
+
     /// Keys that nobody knows.
     pub(crate) fn unknown(&mut self, keys: Vec<UnknownKey>) {
         for unknown in keys {

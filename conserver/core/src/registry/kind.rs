@@ -36,6 +36,7 @@ pub trait LinkKind: 'static {
     /// Other names that mean the same: `links.tag`.
     const ALIASES: &'static [&'static str];
     /// What stands under `options:`. Each field is documented for the operator and has a default where the Python server has one.
+    /// No `#[serde(flatten)]` and no untagged enum around the fields: they hide which keys are known.
     type Options: DeserializeOwned + JsonSchema + Send + 'static;
 
     /// What is wrong with options that parsed: one sentence each. No I/O.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::coerce::DurationText;
 use crate::config::plan::{AdapterPlan, Dialect, OnError, StoragePlan};
 use crate::config::raw::{OnErrorWord, Policy, RawFile};
+use crate::config::redact::is_secret_name;
 use crate::config::report::Report;
 use crate::config::yaml::{Content, Node, Path};
 use crate::policy::{BreakerOptions, PolicyOptions, RetryOptions};
@@ -89,7 +90,12 @@ impl One<'_> {
                 let path = self.path.key("options");
                 if !report.is_wrong(&path) {
                     let checked = (module.check)(&node, &path);
-                    report.flaws(checked.flaws);
+                    // The Python server never looks at what no chain uses.
+                    if self.is_used || report.dialect() == Dialect::Ours {
+                        report.flaws(checked.flaws);
+                    } else {
+                        report.mild_flaws(checked.flaws);
+                    }
                     report.unknown(checked.unknown);
                     for sentence in checked.sentences {
                         report.quirk(&path, sentence);
@@ -127,7 +133,7 @@ impl One<'_> {
         let problem = if self.is_used {
             report.blocking(path, format!("{message}; the chains that use it do not run, their ids wait"))
         } else {
-            report.warning(path, format!("{message}; no chain uses it"))
+            report.warning(path, message)
         };
         problem.hint = hint;
     }
@@ -143,6 +149,12 @@ impl One<'_> {
             report
                 .warning(&path.key("after_link"), "the hook `after_link` is not called")
                 .hint("put a link after this one that does what the hook did");
+        }
+        let empty = Content::Text(String::new());
+        for entry in node.entries().iter().filter(|entry| entry.value.content == empty) {
+            if self.is_used && is_secret_name(&entry.key) {
+                report.warning(&path.key(&entry.key), "this secret is empty");
+            }
         }
         node
     }

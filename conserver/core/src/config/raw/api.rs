@@ -35,10 +35,22 @@ pub(crate) struct RawKey {
     #[serde(default)]
     pub(crate) name: Option<String>,
     /// The key itself; better a reference such as `${PARTNER_KEY}` or `file:/run/secrets/partner`.
-    pub(crate) key: Text,
+    #[serde(deserialize_with = "not_empty")]
+    #[schemars(with = "Text")]
+    pub(crate) key: Secret,
     /// What it may do: `reader`, `writer`, `operator` or `admin`, each including the ones before. Default: `admin`.
     #[serde(default)]
     pub(crate) role: Role,
+}
+
+/// An empty key would let everybody in who sends an empty header.
+fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let Text(key) = Text::deserialize(deserializer)?;
+    if key.trim().is_empty() {
+        Err(D::Error::invalid_length(0, &"a key that is not empty"))
+    } else {
+        Ok(Secret::new(key))
+    }
 }
 
 /// Where Redis is.

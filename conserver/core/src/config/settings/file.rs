@@ -101,14 +101,9 @@ fn rest(settings: &mut Settings, raw: &RawApi, report: &mut Report<'_>) {
         settings.api.header = header.to_ascii_lowercase();
     }
     for (index, key) in raw.keys.iter().enumerate() {
-        let Text(secret) = &key.key;
-        if secret.trim().is_empty() {
-            report.error(&path.key("keys").index(index).key("key"), "the key is empty");
-            continue;
-        }
         settings.api.keys.push(ApiKey {
             name: key.name.clone().unwrap_or_else(|| format!("api.keys[{index}]")),
-            key: Secret::new(secret.as_str()),
+            key: key.key.clone(),
             role: key.role,
         });
     }

@@ -380,7 +380,11 @@ mod tests {
     #[test]
     fn the_error_of_a_secret_does_not_say_what_was_found() {
         let decoded = read("a: {host: x, password: 1234567}");
-        assert_eq!(flaws(&decoded), ["1: a.password: the value is not valid here; it is not shown"]);
+        let expected = "1: a.password: expected a whole number that is not negative, found another number";
+        assert_eq!(flaws(&decoded), [expected]);
+        let node = compose("{token: hunter2}").unwrap().root;
+        let decoded: Decoded<IndexMap<String, Mode>> = decode(&node, &Path::root());
+        assert_eq!(decoded.flaws[0].message, "the value is not valid here; it is not shown");
     }
 
     #[test]

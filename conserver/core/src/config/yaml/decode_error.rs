@@ -17,11 +17,13 @@ pub(crate) struct DecodeError {
     pub(crate) hint: Option<String>,
     /// Whether a field is absent, rather than a value wrong.
     pub(crate) missing: bool,
+    /// Whether the text may quote the value.
+    quotes: bool,
 }
 
 impl DecodeError {
     fn new(message: impl Into<String>) -> Self {
-        Self { at: None, message: message.into(), hint: None, missing: false }
+        Self { at: None, message: message.into(), hint: None, missing: false, quotes: false }
     }
 
     fn with_hint(mut self, hint: Option<String>) -> Self {
@@ -35,10 +37,11 @@ impl DecodeError {
         self
     }
 
-    /// Replaces a text that may hold what must not be shown.
+    /// Replaces a text that may quote what must not be shown.
     pub(crate) fn hide(mut self) -> Self {
-        if self.at.is_none() {
+        if self.quotes && self.at.is_none() {
             self.message = "the value is not valid here; it is not shown".to_owned();
+            self.hint = None;
         }
         self
     }
@@ -61,7 +64,7 @@ impl std::error::Error for DecodeError {}
 
 impl Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        Self { quotes: true, ..Self::new(message.to_string()) }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -80,10 +83,15 @@ impl Error for DecodeError {
         Self::new(format!("expected {expected}, found another {}", kind(found).trim_start_matches("a ")))
     }
 
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {}", plain_words(&expected.to_string())))
+    }
+
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let hint = nearest::hint(variant, expected.iter().copied());
-        Self::new(format!("`{variant}` is none of {}", nearest::list(expected.iter().copied())))
-            .with_hint(hint)
+        let near = nearest::find(variant, expected.iter().copied());
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        let message = format!("`{variant}` is none of {}", nearest::list(expected.iter().copied()));
+        Self { quotes: true, ..Self::new(message).with_hint(hint) }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
