@@ -1,0 +1,339 @@
+//! The grammar of the command line, and nothing but the grammar.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Moves vCons through chains of links into storages, and loses none.
+///
+/// Ids wait on Redis lists. Workers take them, run the links of the list's chain, write every storage, then push
+/// the id to the egress lists. What fails for good is a dead letter with a reason.
+#[derive(Debug, Parser)]
+#[command(name = "conserver", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  conserver check -c chains.yaml            Is the configuration right?
+  conserver run -c chains.yaml --workers 2  Run it
+  conserver push -l ingress call.vcon.json  Store a vCon and put its id on a list
+  conserver queues                          What waits, runs, is delayed, is dead?
+  conserver dlq list                        What failed, and why?
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 69 a server is away, 78 wrong configuration.";
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The configuration file (the environment variable CONSERVER_CONFIG_FILE does the same).
+    #[arg(short = 'c', long = "config", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Log filter: `info`, `debug`, `warn,conserver=debug` (CONSERVER_LOG).
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the supervisor: workers, recovery of crashed ones, and the API.
+    Run(RunArgs),
+    /// Run one worker in this process, without a supervisor.
+    Worker(WorkerArgs),
+    /// Run only the HTTP side (/health and /ready).
+    Api(ApiArgs),
+    /// Check a configuration: every mistake at once, with its line and a way out.
+    Check(CheckArgs),
+    /// Store vCons and put their ids on a list, or put ids of stored ones there.
+    Push(PushArgs),
+    /// Print a vCon, from the working copies or else from the storages.
+    Get(GetArgs),
+    /// Show what waits, runs, is delayed, parked, suspect or dead, list by list.
+    Queues(QueuesArgs),
+    /// Look at dead letters, put them back to work, or drop them.
+    Dlq(DlqArgs),
+    /// Return delayed, suspect, parked and abandoned ids to the plain lists.
+    ///
+    /// The way back to the Python server, and the way through an upgrade: stop the conserver, drain, and every id
+    /// is where any consumer finds it.
+    Drain(DrainArgs),
+    /// Look at Redis, the storages and what lies around; say what is wrong and what to do.
+    Doctor(DoctorArgs),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema(SchemaArgs),
+}
+
+/// `conserver run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Worker processes (CONSERVER_WORKERS).
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Where the API listens, `ADDR:PORT` (CONSERVER_LISTEN).
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Run no API.
+    #[arg(long)]
+    pub no_api: bool,
+}
+
+/// `conserver worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Started by a supervisor that speaks over standard input.
+    #[arg(long, hide = true)]
+    pub supervised: bool,
+    /// Serve the suspect lane.
+    #[arg(long, hide = true)]
+    pub suspects: bool,
+    /// Memory shared with the supervisor.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub slots: Option<PathBuf>,
+}
+
+/// `conserver api`.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// Where to listen, `ADDR:PORT` (CONSERVER_LISTEN).
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Started by a supervisor: ends with standard input.
+    #[arg(long, hide = true)]
+    pub supervised: bool,
+}
+
+/// `conserver check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Also reach Redis and every storage, with the configured credentials.
+    #[arg(long)]
+    pub connect: bool,
+    /// Treat warnings as errors.
+    #[arg(long)]
+    pub strict: bool,
+    /// Print problems as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver push`.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The list that gets the ids. Without it the vCons are only stored.
+    #[arg(short, long, value_name = "LIST")]
+    pub list: Option<String>,
+    /// vCon files (`-` reads one from standard input), or ids with --ids.
+    #[arg(required = true, value_name = "FILE|ID")]
+    pub items: Vec<String>,
+    /// The arguments are ids of vCons that are stored already.
+    #[arg(long)]
+    pub ids: bool,
+    /// How long a stored vCon lives, as `90s`, `2h`; 0 for ever (VCON_REDIS_EXPIRY, extended while it is queued).
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub ttl: Option<Duration>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver get`.
+#[derive(Debug, Args)]
+pub struct GetArgs {
+    /// The id.
+    pub id: String,
+    /// Print it as old consumers want it: format 0.0.1.
+    #[arg(long)]
+    pub legacy: bool,
+    /// Only look into the storages, or into this one.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub storage: Option<String>,
+}
+
+/// `conserver queues`.
+#[derive(Debug, Args)]
+pub struct QueuesArgs {
+    /// Only these lists (default: all that the configuration names).
+    pub lists: Vec<String>,
+    /// Stop claims from these lists until resumed. Their ids wait.
+    #[arg(long, conflicts_with = "resume", requires = "lists")]
+    pub pause: bool,
+    /// Resume claims from these lists.
+    #[arg(long, requires = "lists")]
+    pub resume: bool,
+    /// Show every second until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver dlq`.
+#[derive(Debug, Args)]
+pub struct DlqArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: DlqAction,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DlqAction {
+    /// List dead letters with their reasons.
+    List {
+        /// Which ones.
+        #[command(flatten)]
+        select: Select,
+        /// At most this many.
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: usize,
+        /// Print as JSON, one letter per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known about one dead letter.
+    Show {
+        /// The id.
+        id: String,
+        /// Which lists to look at.
+        #[command(flatten)]
+        from: From,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put dead letters back on their ingress list (storage dead letters: save them again).
+    Replay {
+        /// Which ones.
+        #[command(flatten)]
+        select: Select,
+        /// Another list than the one they came from.
+        #[arg(long, value_name = "LIST")]
+        to: Option<String>,
+        /// At most this many.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// Only say how many.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Drop dead letters. Their vCons stay where they are stored.
+    Discard {
+        /// Which ones.
+        #[command(flatten)]
+        select: Select,
+        /// At most this many.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// Only say how many.
+        #[arg(long)]
+        dry_run: bool,
+        /// Needed to drop without a filter.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Which dead-letter lists.
+#[derive(Debug, Clone, Args)]
+pub struct From {
+    /// Dead letters of this ingress list (default: of all that the configuration names).
+    #[arg(short, long, value_name = "LIST")]
+    pub list: Option<String>,
+    /// Dead letters of this storage (`DLQ:storage:<name>`).
+    #[arg(long, value_name = "NAME", conflicts_with = "list")]
+    pub storage_dlq: Option<String>,
+}
+
+/// Which dead letters.
+#[derive(Debug, Clone, Args)]
+pub struct Select {
+    /// Which lists.
+    #[command(flatten)]
+    pub from: From,
+    /// Only with this reason: missing, invalid, timeout, unavailable, poison, panic, too-large, wrong-type, …
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only those that failed in this link.
+    #[arg(long, value_name = "LINK")]
+    pub link: Option<String>,
+    /// Only those that failed in this storage.
+    #[arg(long, value_name = "STORAGE")]
+    pub storage: Option<String>,
+    /// Only these ids.
+    #[arg(long = "id", value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Only older than this, as `90s`, `2h`, `7d`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub older: Option<Duration>,
+    /// Only younger than this.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub younger: Option<Duration>,
+}
+
+/// `conserver drain`.
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Compare with this file instead of printing; fails if it is stale.
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}
+
+/// Reads `250ms`, `90s`, `5m`, `2h`, `7d`, or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 =
+        text[..digits].parse().map_err(|_| "a time is a number and a unit: `90s`, `2h`, `7d`".to_owned())?;
+    let unit = match &text[digits..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        other => return Err(format!("unknown unit `{other}`: use ms, s, m, h or d")),
+    };
+    Duration::try_from_secs_f64(number * unit).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert!(duration("5 weeks").is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! `check`: is the configuration right, and do the servers answer?
+
+use std::time::Duration;
+
+use conserver_core::config::Plan;
+use conserver_redis::Gravity;
+
+use crate::cli::{CheckArgs, Global};
+use crate::config::File;
+use crate::exit::Exit;
+use crate::output;
+use crate::telemetry;
+use crate::wiring::Wiring;
+
+/// No server gets longer than this to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(wiring: &Wiring, global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let file = File::read(global)?;
+    let (plan, problems) = file.check(wiring);
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let warnings = problems.len() - errors;
+    if args.json {
+        output::line(serde_json::to_string_pretty(&problems)?);
+    } else {
+        for problem in &problems {
+            output::line(problem.to_string());
+        }
+    }
+    let mut exit = if errors > 0 || (args.strict && warnings > 0) { Exit::Config } else { Exit::Ok };
+    if let Some(plan) = &plan {
+        if !args.json {
+            output::line(summary(&file.name(), plan, errors, warnings));
+        }
+        if args.connect {
+            telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("error")));
+            let reached = super::block_on(connect(wiring, plan))?;
+            if !reached && exit == Exit::Ok {
+                exit = Exit::Unavailable;
+            }
+        }
+    } else if !args.json {
+        output::line(format!("{}: {}", file.name(), counts(errors, warnings)));
+    }
+    Ok(exit)
+}
+
+fn summary(name: &str, plan: &Plan, errors: usize, warnings: usize) -> String {
+    let lists = plan.chains.iter().map(|chain| chain.ingress.len()).sum::<usize>();
+    format!(
+        "{name}: {}; {} on {}, {}, {}",
+        counts(errors, warnings),
+        plural(plan.chains.len(), "chain"),
+        plural(lists, "ingress list"),
+        plural(plan.links.len(), "link"),
+        plural(plan.storages.len(), "storage"),
+    )
+}
+
+fn counts(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
+        (0, 0) => "no problems".to_owned(),
+        _ => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    }
+}
+
+fn plural(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Reaches every server that the plan names, one line each.
+async fn connect(wiring: &Wiring, plan: &Plan) -> anyhow::Result<bool> {
+    let backend = wiring.connect(&plan.settings)?;
+    let mut all = true;
+    match tokio::time::timeout(PATIENCE, backend.redis.advise()).await {
+        Ok(Ok(findings)) => {
+            for finding in findings {
+                let mark = match finding.gravity {
+                    Gravity::Good => "ok     ",
+                    Gravity::Warning => "warning",
+                    Gravity::Fatal => {
+                        all = false;
+                        "error  "
+                    }
+                };
+                let advice =
+                    if finding.advice.is_empty() { String::new() } else { format!("; {}", finding.advice) };
+                output::line(format!("{mark}  {}: {}{advice}", backend.shown, finding.found));
+            }
+        }
+        Ok(Err(error)) => {
+            all = false;
+            output::line(format!("error    {}: {}", backend.shown, error.chain()));
+        }
+        Err(_) => {
+            all = false;
+            output::line(format!("error    {}: no answer within 10 s", backend.shown));
+        }
+    }
+    for storage in wiring.build(plan)?.storages {
+        let kind = storage.info().kind;
+        let name = storage.name();
+        match tokio::time::timeout(PATIENCE, storage.check()).await {
+            Ok(Ok(())) => output::line(format!("ok       storage `{name}` ({kind}) answers")),
+            Ok(Err(error)) => {
+                all = false;
+                output::line(format!("error    storage `{name}` ({kind}): {}", error.chain()));
+            }
+            Err(_) => {
+                all = false;
+                output::line(format!("error    storage `{name}` ({kind}): no answer within 10 s"));
+            }
+        }
+    }
+    Ok(all)
+}

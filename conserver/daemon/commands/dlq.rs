@@ -1,0 +1,347 @@
+//! `dlq`: look at dead letters, put them back to work, or drop them.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use conserver_core::guarded::GuardedStorage;
+use conserver_core::queue::{Letter, LetterFilter, Paging};
+use conserver_core::store::Loaded;
+use conserver_core::vcon::{Limits, Vcon, VconId};
+use conserver_core::{LinkName, QueueName, StorageName};
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use super::Instance;
+use crate::cli::{DlqAction, DlqArgs, From, Global, Select};
+use crate::exit::Exit;
+use crate::output;
+use crate::wiring::{Wiring, dead_letter_lists};
+
+/// Letters are read in pages of this many.
+const PAGE: usize = 500;
+
+pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DlqArgs) -> anyhow::Result<Exit> {
+    super::block_on(async {
+        let instance = Instance::open(wiring, global)?;
+        let desk = Desk { wiring, instance: &instance };
+        match &args.action {
+            DlqAction::List { select, limit, json } => desk.list(select, *limit, *json).await,
+            DlqAction::Show { id, from, json } => desk.show(id, from, *json).await,
+            DlqAction::Replay { select, to, limit, dry_run } => {
+                desk.replay(select, to.as_deref(), limit.unwrap_or(usize::MAX), *dry_run).await
+            }
+            DlqAction::Discard { select, limit, dry_run, all } => {
+                anyhow::ensure!(
+                    *all || *dry_run || is_narrowed(select),
+                    "this would drop every dead letter: narrow it (--reason, --link, --id, --older …), or say --all"
+                );
+                desk.discard(select, limit.unwrap_or(usize::MAX), *dry_run).await
+            }
+        }
+    })
+}
+
+/// One dead-letter list, and where its letters come from.
+struct DeadLetters {
+    dlq: QueueName,
+    origin: Origin,
+}
+
+enum Origin {
+    Ingress(Vec<QueueName>),
+    Storage(StorageName),
+}
+
+struct Desk<'a> {
+    wiring: &'a Wiring,
+    instance: &'a Instance,
+}
+
+impl Desk<'_> {
+    async fn list(&self, select: &Select, limit: usize, json: bool) -> anyhow::Result<Exit> {
+        let mut rows = Vec::new();
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for list in self.lists(&select.from) {
+            for letter in self.select(&list, select, usize::MAX).await? {
+                let why = letter.why.clone().unwrap_or_default();
+                let reason = if letter.why.is_some() { why.reason.as_str() } else { "unknown" };
+                *reasons.entry(reason.to_owned()).or_default() += 1;
+                if rows.len() >= limit {
+                    continue;
+                }
+                if json {
+                    output::line(serde_json::to_string(
+                        &json!({"dlq": list.dlq, "id": letter.id, "why": letter.why}),
+                    )?);
+                }
+                let place = why
+                    .link
+                    .map(|l| l.to_string())
+                    .or(why.storage.map(|s| s.to_string()))
+                    .unwrap_or_default();
+                rows.push(vec![
+                    list.dlq.to_string(),
+                    letter.id.to_string(),
+                    reason.to_owned(),
+                    place,
+                    shorten(&why.error),
+                ]);
+            }
+        }
+        let total: usize = reasons.values().sum();
+        if json {
+            return Ok(Exit::Ok);
+        }
+        if total == 0 {
+            output::line("no dead letters");
+            return Ok(Exit::Ok);
+        }
+        for row in &rows {
+            output::line(format!("{}  {}  {}  {}", row[1], row[2], row[3], row[0]));
+            if !row[4].is_empty() {
+                output::line(format!("    {}", row[4]));
+            }
+        }
+        let by_reason: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        output::line(format!("\n{total} dead letters: {}", by_reason.join(", ")));
+        if rows.len() < total {
+            output::line(format!("shown: {} (--limit N for more)", rows.len()));
+        }
+        Ok(Exit::Ok)
+    }
+
+    async fn show(&self, id: &str, from: &From, json: bool) -> anyhow::Result<Exit> {
+        let filter = LetterFilter { ids: vec![VconId::new(id)], ..LetterFilter::default() };
+        let mut found = false;
+        for list in self.lists(from) {
+            for letter in self.matching(&list.dlq, &filter, usize::MAX).await? {
+                found = true;
+                if json {
+                    output::line(serde_json::to_string(
+                        &json!({"dlq": list.dlq, "id": letter.id, "why": letter.why}),
+                    )?);
+                    continue;
+                }
+                output::line(format!("{} on `{}`", letter.id, list.dlq));
+                match &letter.why {
+                    None => output::line("  nothing is known: another program put it there"),
+                    Some(why) => {
+                        if let serde_json::Value::Object(fields) = serde_json::to_value(why)? {
+                            for (name, value) in fields {
+                                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                                output::line(format!("  {name:<18}{value}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if !found {
+            output::note(format!("`{id}` is no dead letter of these lists"));
+        }
+        Ok(if found { Exit::Ok } else { Exit::NotFound })
+    }
+
+    async fn replay(
+        &self,
+        select: &Select,
+        to: Option<&str>,
+        limit: usize,
+        dry_run: bool,
+    ) -> anyhow::Result<Exit> {
+        let (mut moved, mut failed) = (0, 0);
+        for list in self.lists(&select.from) {
+            let letters = self.select(&list, select, limit.saturating_sub(moved)).await?;
+            if dry_run {
+                moved += letters.len();
+                continue;
+            }
+            let progress = progress(letters.len());
+            match &list.origin {
+                Origin::Ingress(origins) => {
+                    for (target, ids) in by_target(letters, origins, to)? {
+                        for page in ids.chunks(PAGE) {
+                            moved += self.instance.backend.queue.replay(&list.dlq, page, &target).await?;
+                            progress.inc(page.len() as u64);
+                        }
+                    }
+                }
+                Origin::Storage(name) => {
+                    anyhow::ensure!(to.is_none(), "storage dead letters are saved again; they go to no list");
+                    let storage = self.storage(name)?;
+                    for letter in letters {
+                        match self.save_again(&storage, &letter.id).await {
+                            Ok(()) => {
+                                moved += self.instance.backend.queue.discard(&list.dlq, &[letter.id]).await?;
+                            }
+                            Err(error) => {
+                                failed += 1;
+                                output::note(format!("{}: {error:#}", letter.id));
+                            }
+                        }
+                        progress.inc(1);
+                    }
+                }
+            }
+            progress.finish_and_clear();
+        }
+        let done = if dry_run { "would replay" } else { "replayed" };
+        output::line(format!(
+            "{done} {moved} dead letters{}",
+            if failed > 0 { format!(", {failed} failed again") } else { String::new() }
+        ));
+        Ok(if failed == 0 { Exit::Ok } else { Exit::Failed })
+    }
+
+    async fn discard(&self, select: &Select, limit: usize, dry_run: bool) -> anyhow::Result<Exit> {
+        let mut dropped = 0;
+        for list in self.lists(&select.from) {
+            let letters = self.select(&list, select, limit.saturating_sub(dropped)).await?;
+            if dry_run {
+                dropped += letters.len();
+                continue;
+            }
+            let ids: Vec<VconId> = letters.into_iter().map(|letter| letter.id).collect();
+            for page in ids.chunks(PAGE) {
+                dropped += self.instance.backend.queue.discard(&list.dlq, page).await?;
+            }
+        }
+        output::line(format!("{} {dropped} dead letters", if dry_run { "would drop" } else { "dropped" }));
+        Ok(Exit::Ok)
+    }
+
+    /// The dead-letter lists that are meant.
+    fn lists(&self, from: &From) -> Vec<DeadLetters> {
+        let plan = &self.instance.plan;
+        if let Some(name) = &from.storage_dlq {
+            let name = StorageName::new(name);
+            return vec![DeadLetters { dlq: name.dead_letters(), origin: Origin::Storage(name) }];
+        }
+        let origins = |dlq: &QueueName| -> Vec<QueueName> {
+            let chains = plan.chains.iter();
+            let lists = chains.flat_map(|chain| chain.ingress.iter().map(move |list| (chain, list)));
+            let fills = lists.filter(|(chain, list)| {
+                chain.dlq.as_ref().map_or_else(|| list.dead_letters() == *dlq, |named| named == dlq)
+            });
+            fills.map(|(_, list)| list.clone()).collect()
+        };
+        if let Some(list) = &from.list {
+            let list = QueueName::new(list);
+            let chain = plan.chains.iter().find(|chain| chain.ingress.contains(&list));
+            let dlq = chain.and_then(|chain| chain.dlq.clone()).unwrap_or_else(|| list.dead_letters());
+            return vec![DeadLetters { dlq, origin: Origin::Ingress(vec![list]) }];
+        }
+        let storages = plan.storages.iter().map(|storage| storage.adapter.name.clone());
+        let by_storage: BTreeMap<QueueName, StorageName> =
+            storages.map(|name| (name.dead_letters(), name)).collect();
+        dead_letter_lists(plan)
+            .into_iter()
+            .map(|dlq| match by_storage.get(&dlq) {
+                Some(name) => DeadLetters { origin: Origin::Storage(name.clone()), dlq },
+                None => DeadLetters { origin: Origin::Ingress(origins(&dlq)), dlq },
+            })
+            .collect()
+    }
+
+    async fn select(&self, list: &DeadLetters, select: &Select, limit: usize) -> anyhow::Result<Vec<Letter>> {
+        let filter = LetterFilter {
+            reason: select.reason.clone(),
+            link: select.link.as_ref().map(LinkName::new),
+            storage: select.storage.as_ref().map(StorageName::new),
+            ids: select.ids.iter().map(VconId::new).collect(),
+            older_than: select.older,
+            younger_than: select.younger,
+        };
+        self.matching(&list.dlq, &filter, limit).await
+    }
+
+    async fn matching(
+        &self,
+        dlq: &QueueName,
+        filter: &LetterFilter,
+        limit: usize,
+    ) -> anyhow::Result<Vec<Letter>> {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        for offset in (0..).step_by(PAGE) {
+            let page = self.instance.backend.queue.dead_letters(dlq, Paging { offset, limit: PAGE }).await?;
+            let last = page.len() < PAGE;
+            found.extend(page.into_iter().filter(|letter| filter.matches(letter, now)));
+            if last || found.len() >= limit {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn storage(&self, name: &StorageName) -> anyhow::Result<std::sync::Arc<GuardedStorage>> {
+        let storages = self.wiring.build(&self.instance.plan)?.storages;
+        storages
+            .into_iter()
+            .find(|storage| storage.name() == name)
+            .ok_or_else(|| anyhow::anyhow!("no storage named `{name}` in the configuration"))
+    }
+
+    async fn save_again(&self, storage: &GuardedStorage, id: &VconId) -> anyhow::Result<()> {
+        let limits =
+            Limits { max_bytes: self.instance.plan.settings.max_document_bytes, ..Limits::default() };
+        match self.instance.backend.store.load(std::slice::from_ref(id)).await?.pop() {
+            Some(Loaded::Found { json, .. }) => {
+                let vcon = Vcon::parse(id.clone(), json, &limits)?;
+                Ok(storage.save(&vcon, None).await?)
+            }
+            Some(Loaded::Unreadable(error)) => Err(error.into()),
+            Some(Loaded::Missing) | None => anyhow::bail!("the document is gone from Redis"),
+        }
+    }
+}
+
+/// Where each letter goes: to `to`, or to the list that its record names, or to the only list it can come from.
+fn by_target(
+    letters: Vec<Letter>,
+    origins: &[QueueName],
+    to: Option<&str>,
+) -> anyhow::Result<BTreeMap<QueueName, Vec<VconId>>> {
+    let mut targets: BTreeMap<QueueName, Vec<VconId>> = BTreeMap::new();
+    for letter in letters {
+        let recorded = letter.why.as_ref().and_then(|why| why.list.clone());
+        let target = match (to, recorded, origins) {
+            (Some(to), _, _) => QueueName::new(to),
+            (None, Some(list), _) => list,
+            (None, None, [only]) => only.clone(),
+            (None, None, _) => {
+                anyhow::bail!("it is not known which list `{}` came from; say --to LIST", letter.id)
+            }
+        };
+        targets.entry(target).or_default().push(letter.id);
+    }
+    Ok(targets)
+}
+
+fn is_narrowed(select: &Select) -> bool {
+    select.reason.is_some()
+        || select.link.is_some()
+        || select.storage.is_some()
+        || !select.ids.is_empty()
+        || select.older.is_some()
+        || select.younger.is_some()
+}
+
+fn progress(letters: usize) -> ProgressBar {
+    if letters > PAGE && std::io::stderr().is_terminal() {
+        ProgressBar::new(letters as u64)
+    } else {
+        ProgressBar::hidden()
+    }
+}
+
+/// One line that fits most terminals; `show` has the rest.
+fn shorten(error: &str) -> String {
+    const WIDTH: usize = 110;
+    match error.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &error[..end]),
+        None => error.to_owned(),
+    }
+}

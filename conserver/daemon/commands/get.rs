@@ -1,0 +1,64 @@
+//! `get`: print a vCon.
+
+use conserver_core::store::Loaded;
+use conserver_core::vcon::{Limits, Vcon, VconId, View};
+use conserver_core::{Error, ErrorKind};
+
+use super::Instance;
+use crate::cli::{GetArgs, Global};
+use crate::exit::Exit;
+use crate::output;
+use crate::wiring::Wiring;
+
+pub(crate) fn run(wiring: &Wiring, global: &Global, args: &GetArgs) -> anyhow::Result<Exit> {
+    super::block_on(async {
+        let instance = Instance::open(wiring, global)?;
+        let id = VconId::new(&args.id);
+        let limits = Limits { max_bytes: instance.plan.settings.max_document_bytes, ..Limits::default() };
+        let mut found = None;
+        if args.storage.is_none() {
+            match instance.backend.store.load(std::slice::from_ref(&id)).await?.pop() {
+                Some(Loaded::Found { json, .. }) => found = Some(Vcon::parse(id.clone(), json, &limits)?),
+                Some(Loaded::Unreadable(error)) => return Err(error.into()),
+                Some(Loaded::Missing) | None => {}
+            }
+        }
+        let vcon = match found {
+            Some(vcon) => Some(vcon),
+            None => from_storages(wiring, &instance, args, &id).await?,
+        };
+        let Some(vcon) = vcon else {
+            output::note(format!("`{id}` is neither in Redis nor in a storage that was asked"));
+            return Ok(Exit::NotFound);
+        };
+        output::bytes(&vcon.render(if args.legacy { View::Legacy001 } else { View::Stored }));
+        Ok(Exit::Ok)
+    })
+}
+
+async fn from_storages(
+    wiring: &Wiring,
+    instance: &Instance,
+    args: &GetArgs,
+    id: &VconId,
+) -> anyhow::Result<Option<Vcon>> {
+    let only = args.storage.as_deref().filter(|name| !name.is_empty());
+    let storages = wiring.build(&instance.plan)?.storages;
+    if let Some(name) = only
+        && !storages.iter().any(|storage| storage.name().as_str() == name)
+    {
+        let names: Vec<&str> = storages.iter().map(|storage| storage.name().as_str()).collect();
+        anyhow::bail!("no storage named `{name}`; there are: {}", names.join(", "));
+    }
+    let mut away: Option<Error> = None;
+    for storage in storages.iter().filter(|s| only.is_none_or(|name| s.name().as_str() == name)) {
+        match storage.get(id, None).await {
+            Ok(Some(vcon)) => return Ok(Some(vcon)),
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::Unsupported || error.kind() == ErrorKind::Invalid => {}
+            Err(error) => away = Some(error.context(format!("ask storage `{}`", storage.name()))),
+        }
+    }
+    // An outage is no answer: the vCon may be there.
+    away.map_or(Ok(None), |error| Err(error.into()))
+}

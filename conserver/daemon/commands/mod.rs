@@ -1,0 +1,46 @@
+//! A file per command. Each takes its arguments, speaks through `output`, and answers an exit code.
+
+pub(crate) mod api;
+pub(crate) mod check;
+pub(crate) mod dlq;
+pub(crate) mod doctor;
+pub(crate) mod drain;
+pub(crate) mod get;
+pub(crate) mod push;
+pub(crate) mod queues;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod worker;
+
+use anyhow::Context;
+use conserver_core::config::Plan;
+
+use crate::cli::Global;
+use crate::config::File;
+use crate::telemetry;
+use crate::wiring::{Backend, Wiring};
+
+/// What a command that looks at a running instance needs.
+struct Instance {
+    plan: Plan,
+    backend: Backend,
+}
+
+impl Instance {
+    /// Reads the configuration and names its backend; must be called inside the runtime.
+    fn open(wiring: &Wiring, global: &Global) -> anyhow::Result<Self> {
+        let plan = File::read(global)?.plan_quietly(wiring)?;
+        telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("warn")));
+        let backend = wiring.connect(&plan.settings)?;
+        Ok(Self { plan, backend })
+    }
+}
+
+/// Runs a short command on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(future)
+}

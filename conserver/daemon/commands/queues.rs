@@ -1,0 +1,78 @@
+//! `queues`: what waits, runs, is delayed, parked, suspect or dead.
+
+use std::time::Duration;
+
+use conserver_core::QueueName;
+use conserver_core::queue::ListStatus;
+use serde_json::json;
+
+use super::Instance;
+use crate::cli::{Global, QueuesArgs};
+use crate::exit::Exit;
+use crate::output;
+use crate::wiring::{Wiring, ingress_lists};
+
+pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow::Result<Exit> {
+    super::block_on(async {
+        let instance = Instance::open(wiring, global)?;
+        let lists: Vec<QueueName> = match args.lists.is_empty() {
+            true => ingress_lists(&instance.plan),
+            false => args.lists.iter().map(QueueName::new).collect(),
+        };
+        if args.pause || args.resume {
+            return set_paused(&instance, &lists, args.pause).await;
+        }
+        loop {
+            let status = instance.backend.queue.status(&lists).await?;
+            let workers = instance.backend.queue.workers().await?;
+            if args.json {
+                let lists: serde_json::Map<_, _> = lists
+                    .iter()
+                    .zip(&status)
+                    .map(|(list, status)| Ok((list.as_str().to_owned(), serde_json::to_value(status)?)))
+                    .collect::<serde_json::Result<_>>()?;
+                output::line(serde_json::to_string(&json!({"lists": lists, "workers": workers}))?);
+            } else {
+                show(&lists, &status);
+                let live = workers.iter().filter(|worker| worker.lease_ms > 0).count();
+                output::line(format!("\n{live} of {} registered workers have a lease", workers.len()));
+            }
+            if !args.watch {
+                return Ok(Exit::Ok);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            output::line("");
+        }
+    })
+}
+
+async fn set_paused(instance: &Instance, lists: &[QueueName], paused: bool) -> anyhow::Result<Exit> {
+    for list in lists {
+        let changed = instance.backend.queue.set_paused(list, paused).await?;
+        output::line(match (paused, changed) {
+            (true, true) => format!(
+                "`{list}` is paused: nothing is claimed from it until `conserver queues --resume {list}`"
+            ),
+            (true, false) => format!("`{list}` was paused already"),
+            (false, true) => format!("`{list}` is resumed"),
+            (false, false) => format!("`{list}` was not paused"),
+        });
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(lists: &[QueueName], status: &[ListStatus]) {
+    let head = ["list", "waiting", "running", "delayed", "parked", "suspect", "dead", ""];
+    let rows: Vec<Vec<String>> = lists
+        .iter()
+        .zip(status)
+        .map(|(list, s)| {
+            let numbers = [s.queued, s.in_flight, s.delayed, s.parked, s.suspects, s.dead];
+            let mut row = vec![list.to_string()];
+            row.extend(numbers.iter().map(u64::to_string));
+            row.push(if s.paused { "paused".to_owned() } else { String::new() });
+            row
+        })
+        .collect();
+    output::table(&head, &rows);
+}

@@ -1,0 +1,131 @@
+//! `worker`: one worker, under a supervisor or alone.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use conserver_core::config::Plan;
+use conserver_core::queue::Lane;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::cli::{Global, WorkerArgs};
+use crate::config::File;
+use crate::exit::Exit;
+use crate::slots::Slots;
+use crate::telemetry;
+use crate::wiring::Wiring;
+use crate::worker::inbox::{self, Message};
+use crate::worker::{self, Options, Stop};
+
+/// Beyond the drain timeout, a worker without a supervisor ends in any case.
+const LAST_RESORT: Duration = Duration::from_secs(15);
+
+pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow::Result<Exit> {
+    let mut inbox = args.supervised.then(inbox::listen).transpose().context("listen to the supervisor")?;
+    let file = match &mut inbox {
+        None => File::read(global)?,
+        Some(inbox) => match inbox.blocking_recv() {
+            Some(Message::Configure { file, text }) => File { path: file.into(), text },
+            None => return Ok(Exit::Ok),
+        },
+    };
+    let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
+    telemetry::start(&plan.settings.log, global.log.as_deref());
+    let slots = match &args.slots {
+        Some(path) => Slots::open(path)?,
+        None => Slots::open(tempfile::NamedTempFile::new().context("make memory for marks")?.path())?,
+    };
+    let options = Options { lane: if args.suspects { Lane::Suspects } else { Lane::Main }, slots };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads(&plan))
+        .thread_name("worker")
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let exit = runtime.block_on(async {
+        let stop = Stop::default();
+        let (reload, reloads) = mpsc::unbounded_channel();
+        let listening = tokio::spawn(listen(
+            stop.clone(),
+            inbox,
+            file,
+            reload,
+            wiring.clone(),
+            args.supervised,
+            plan.settings.drain_timeout,
+        ));
+        // On a task of its own, so that it runs on a worker thread and not beside them.
+        let (wiring, owned) = (wiring.clone(), plan.clone());
+        let working = tokio::spawn(async move { worker::run(&wiring, &owned, options, stop, reloads).await });
+        let exit = working.await.context("the worker panicked");
+        listening.abort();
+        exit?
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    exit
+}
+
+/// Threads of a worker's runtime: the cores shared out among the workers, at least one.
+fn threads(plan: &Plan) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    plan.settings.threads.unwrap_or(cores / plan.settings.workers.max(1)).max(1)
+}
+
+/// Turns signals and the supervisor's words into stops and reloads.
+async fn listen(
+    stop: Stop,
+    mut inbox: Option<mpsc::UnboundedReceiver<Message>>,
+    mut file: File,
+    reload: mpsc::UnboundedSender<Plan>,
+    wiring: Wiring,
+    supervised: bool,
+    drain_timeout: Duration,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => ask(&stop),
+            // Under a supervisor Ctrl-C is the supervisor's to hear.
+            _ = interrupt.recv(), if !supervised => ask(&stop),
+            _ = hangup.recv(), if !supervised => {
+                match File::read_at(&file.path).and_then(|file| file.plan(&wiring)) {
+                    Ok(plan) => drop(reload.send(plan)),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot reload; keeping the old configuration"),
+                }
+            }
+            message = next(&mut inbox) => match message {
+                Some(Message::Configure { file: name, text }) => {
+                    file = File { path: name.into(), text };
+                    match file.plan_quietly(&wiring) {
+                        Ok(plan) => drop(reload.send(plan)),
+                        Err(error) => tracing::error!(error = format!("{error:#}"), "cannot use the new configuration"),
+                    }
+                }
+                None => {
+                    inbox = None;
+                    tracing::warn!("the supervisor is gone; ending");
+                    stop.drain.cancel();
+                    inbox::end_after(drain_timeout + LAST_RESORT);
+                }
+            },
+        }
+    }
+}
+
+/// The first time: finish what runs. The second time: give it back.
+fn ask(stop: &Stop) {
+    if stop.drain.is_cancelled() {
+        stop.hurry.cancel();
+    } else {
+        stop.drain.cancel();
+    }
+}
+
+async fn next(inbox: &mut Option<mpsc::UnboundedReceiver<Message>>) -> Option<Message> {
+    match inbox {
+        Some(inbox) => inbox.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,73 @@
+//! The daemon: command line, supervisor, workers, and the one place where concrete backends meet.
+//!
+//! [`cli`] is the grammar; `commands/` has a file per command; `wiring` builds what the configuration names;
+//! `supervisor/` looks after worker processes; `worker/` claims, runs and settles.
+
+pub mod cli;
+mod commands;
+mod config;
+pub mod exit;
+mod identity;
+mod output;
+mod slots;
+mod supervisor;
+mod telemetry;
+mod wiring;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use conserver_core::registry::Registry;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+pub use wiring::Wiring;
+
+/// Runs the command line of this process with the links and storages of this build.
+pub fn main() -> ExitCode {
+    main_with(|_| {})
+}
+
+/// Runs the command line of this process with further links and storages: a site that builds its own program
+/// registers them here. Worker processes are started from the same program, so they know them too.
+pub fn main_with(register: fn(&mut Registry)) -> ExitCode {
+    let wiring = Wiring::new(register);
+    let cli = Cli::parse();
+    // Only fails if a provider was installed before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match dispatch(&wiring, cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::error(&error);
+            exit_of(&error).into()
+        }
+    }
+}
+
+fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {
+    let global = cli.global;
+    match cli.command {
+        Command::Run(args) => commands::run::run(wiring, &global, &args),
+        Command::Worker(args) => commands::worker::run(wiring, &global, &args),
+        Command::Api(args) => commands::api::run(wiring, &global, &args),
+        Command::Check(args) => commands::check::run(wiring, &global, &args),
+        Command::Push(args) => commands::push::run(wiring, &global, &args),
+        Command::Get(args) => commands::get::run(wiring, &global, &args),
+        Command::Queues(args) => commands::queues::run(wiring, &global, &args),
+        Command::Dlq(args) => commands::dlq::run(wiring, &global, &args),
+        Command::Drain(args) => commands::drain::run(wiring, &global, &args),
+        Command::Doctor(args) => commands::doctor::run(wiring, &global, &args),
+        Command::Schema(args) => commands::schema::run(wiring, &args),
+    }
+}
+
+/// The exit code that an error deserves.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    match error.downcast_ref::<conserver_core::Error>() {
+        Some(error) if error.is_unavailable() => Exit::Unavailable,
+        _ if error.is::<config::Unusable>() => Exit::Config,
+        _ => Exit::Failed,
+    }
+}

@@ -1,0 +1,124 @@
+//! One child process: how it is started, told things, and asked to end.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal};
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::config::File;
+use crate::slots::Slots;
+use crate::worker::inbox::Message;
+
+/// A running child. Its standard input is the pipe whose end tells it that we are gone.
+pub(crate) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    pub(crate) pid: u32,
+    pub(crate) started: Instant,
+    /// Kept so that the file goes when the process does.
+    slots: Option<(NamedTempFile, Slots)>,
+}
+
+impl Process {
+    /// Starts a worker on this configuration.
+    pub(crate) async fn worker(file: &File, suspects: bool, log: Option<&str>) -> anyhow::Result<Self> {
+        let slots = slots_file()?;
+        let mut command = this_program()?;
+        command.arg("worker").arg("--supervised").arg("--slots").arg(slots.0.path());
+        if suspects {
+            command.arg("--suspects");
+        }
+        let mut process = Self::start(command, log, Some(slots))?;
+        process.configure(file).await;
+        Ok(process)
+    }
+
+    /// Starts the API on this configuration.
+    pub(crate) fn api(file: &File, listen: &str, log: Option<&str>) -> anyhow::Result<Self> {
+        let mut command = this_program()?;
+        command.arg("api").arg("--supervised").arg("--listen").arg(listen).arg("-c").arg(&file.path);
+        Self::start(command, log, None)
+    }
+
+    fn start(
+        mut command: Command,
+        log: Option<&str>,
+        slots: Option<(NamedTempFile, Slots)>,
+    ) -> anyhow::Result<Self> {
+        if let Some(filter) = log {
+            command.arg("--log").arg(filter);
+        }
+        // A group of its own: Ctrl-C in a terminal is for the supervisor, which then asks its children.
+        command.stdin(Stdio::piped()).process_group(0).kill_on_drop(false);
+        let mut child = command.spawn().context("start a child process")?;
+        let pid = child.id().context("the child ended at once")?;
+        Ok(Self { input: child.stdin.take(), child, pid, started: Instant::now(), slots })
+    }
+
+    /// Hands over a configuration. A child that does not read is about to end, which is noticed elsewhere.
+    pub(crate) async fn configure(&mut self, file: &File) {
+        let message = Message::Configure { file: file.name(), text: file.text.clone() };
+        let mut line = serde_json::to_string(&message).expect("two strings serialise");
+        line.push('\n');
+        if let Some(input) = &mut self.input
+            && let Err(error) = input.write_all(line.as_bytes()).await
+        {
+            tracing::debug!(pid = self.pid, %error, "a child does not take its configuration");
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        match self.child.wait().await {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::error!(pid = self.pid, %error, "cannot wait for a child");
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// Tokens its threads were running when it ended.
+    pub(crate) fn marked(&self) -> Vec<u64> {
+        self.slots.as_ref().map(|(_, slots)| slots.marked()).unwrap_or_default()
+    }
+
+    /// Asks it to end; asked twice, it hurries.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it without asking.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // `id` is there until the child has been waited for, so this pid is nobody else's.
+        if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+            // It may have ended this instant, which is what was wanted.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+fn this_program() -> anyhow::Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("find this program")?))
+}
+
+/// Memory that both processes map: in `/dev/shm` where there is one.
+fn slots_file() -> anyhow::Result<(NamedTempFile, Slots)> {
+    let builder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("conserver-slots-");
+        builder
+    };
+    let file =
+        builder().tempfile_in("/dev/shm").or_else(|_| builder().tempfile()).context("make shared memory")?;
+    let slots = Slots::open(file.path())?;
+    Ok((file, slots))
+}

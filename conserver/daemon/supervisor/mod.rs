@@ -1,0 +1,428 @@
+//! Looks after child processes: workers, a sacrificial worker for suspects, the API. Starts them again when they
+//! end, recovers what they held, sweeps times to live, hands over new configurations, stops everything in order.
+
+mod child;
+mod death;
+mod recovery;
+mod restart;
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use conserver_core::config::Plan;
+use conserver_core::queue::Strikes;
+use conserver_redis::Gravity;
+use futures::future::select_all;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::child::Process;
+use self::death::OutOfMemory;
+use self::recovery::Recovery;
+use self::restart::Backoff;
+use crate::config::File;
+use crate::exit::Exit;
+use crate::wiring::{Backend, Wiring, dead_letter_lists, ingress_lists, named_dlqs};
+
+/// How often it looks around.
+const TICK: Duration = Duration::from_secs(1);
+/// How often it looks for suspects that nobody told it of.
+const LOOK_FOR_SUSPECTS: Duration = Duration::from_secs(10);
+/// How much longer than the workers' own drain it waits before it kills.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Which child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Worker(usize),
+    Suspects,
+    Api,
+}
+
+/// One place for a child: it, or when it is started again.
+#[derive(Default)]
+struct Place {
+    process: Option<Process>,
+    backoff: Backoff,
+    due: Option<Instant>,
+}
+
+/// What `run` was asked for beside the configuration.
+pub(crate) struct Options {
+    pub(crate) listen: Option<String>,
+    pub(crate) log: Option<String>,
+}
+
+pub(crate) struct Supervisor {
+    wiring: Wiring,
+    file: File,
+    plan: Plan,
+    options: Options,
+    backend: Backend,
+    recovery: Recovery,
+    places: BTreeMap<Role, Place>,
+    out_of_memory: OutOfMemory,
+    /// Ended children whose holdings are not put back yet: Redis was away.
+    unrecovered: Vec<Dead>,
+    suspects_looked: Instant,
+    swept: Option<Instant>,
+}
+
+/// A child that ended, until what it held is put back.
+struct Dead {
+    role: Role,
+    pid: u32,
+    status: ExitStatus,
+    strikes: Strikes,
+}
+
+/// Signals that mean something to us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Supervisor {
+    pub(crate) fn new(wiring: Wiring, file: File, plan: Plan, options: Options) -> anyhow::Result<Self> {
+        let backend = wiring.connect(&plan.settings)?;
+        let recovery = Recovery::new(backend.clone());
+        let mut places = BTreeMap::new();
+        for number in 1..=plan.settings.workers {
+            places.insert(Role::Worker(number), Place::default());
+        }
+        if options.listen.is_some() {
+            places.insert(Role::Api, Place::default());
+        }
+        Ok(Self {
+            wiring,
+            file,
+            plan,
+            options,
+            backend,
+            recovery,
+            places,
+            out_of_memory: OutOfMemory::new(),
+            unrecovered: Vec::new(),
+            suspects_looked: Instant::now(),
+            swept: None,
+        })
+    }
+
+    /// Runs until asked to stop.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Exit> {
+        let mut signals = Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        };
+        tracing::info!(
+            backend = self.backend.shown,
+            workers = self.plan.settings.workers,
+            chains = self.plan.chains.len(),
+            config = self.file.name(),
+            "conserver {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        tokio::select! {
+            ready = self.wait_for_backend() => {
+                if let Err(fatal) = ready {
+                    anyhow::bail!("{fatal}");
+                }
+            }
+            _ = signals.terminate.recv() => return Ok(Exit::Ok),
+            _ = signals.interrupt.recv() => return Ok(Exit::Ok),
+        }
+        self.start_due().await;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let pause = self.next_start();
+            tokio::select! {
+                (role, status) = ended(&mut self.places) => self.child_ended(role, status).await,
+                () = tokio::time::sleep(pause) => self.start_due().await,
+                _ = tick.tick() => self.look_around().await,
+                _ = signals.hangup.recv() => self.reload(true).await,
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+            }
+        }
+        self.stop(&mut signals).await;
+        Ok(Exit::Ok)
+    }
+
+    /// Waits for Redis, says what is worth saying about it, and recovers what died before us.
+    async fn wait_for_backend(&self) -> Result<(), String> {
+        let mut told = None;
+        let findings = loop {
+            match self.backend.redis.advise().await {
+                Ok(findings) => break findings,
+                Err(error) => {
+                    if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
+                        tracing::warn!(error = %error.chain(), "cannot reach Redis; waiting for it");
+                        told = Some(Instant::now());
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        };
+        for finding in &findings {
+            match finding.gravity {
+                Gravity::Good => tracing::debug!(subject = finding.subject, "{}", finding.found),
+                Gravity::Warning => {
+                    tracing::warn!(subject = finding.subject, advice = finding.advice, "{}", finding.found);
+                }
+                Gravity::Fatal => return Err(format!("{}; {}", finding.found, finding.advice)),
+            }
+        }
+        if let Err(error) = self.recovery.of_this_host().await {
+            tracing::warn!(error = %error.chain(), "cannot look for dead workers yet");
+        }
+        Ok(())
+    }
+
+    /// How long until the next child is due.
+    fn next_start(&self) -> Duration {
+        let due = self.places.values().filter(|p| p.process.is_none()).filter_map(|p| p.due).min();
+        due.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Starts every child that is due.
+    async fn start_due(&mut self) {
+        let now = Instant::now();
+        let roles: Vec<Role> = self
+            .places
+            .iter()
+            .filter(|(_, place)| place.process.is_none() && place.due.is_none_or(|due| due <= now))
+            .map(|(role, _)| *role)
+            .collect();
+        for role in roles {
+            let log = self.options.log.as_deref();
+            let started = match role {
+                Role::Worker(_) => Process::worker(&self.file, false, log).await,
+                Role::Suspects => Process::worker(&self.file, true, log).await,
+                Role::Api => {
+                    let listen = self.options.listen.as_deref().unwrap_or_default();
+                    Process::api(&self.file, listen, log)
+                }
+            };
+            let Some(place) = self.places.get_mut(&role) else { continue };
+            match started {
+                Ok(process) => {
+                    tracing::debug!(?role, pid = process.pid, "child started");
+                    place.process = Some(process);
+                }
+                Err(error) => {
+                    tracing::error!(?role, error = format!("{error:#}"), "cannot start a child");
+                    place.due = Some(now + Duration::from_secs(1));
+                }
+            }
+        }
+    }
+
+    async fn child_ended(&mut self, role: Role, status: ExitStatus) {
+        let Some(place) = self.places.get_mut(&role) else { return };
+        let Some(process) = place.process.take() else { return };
+        let now = Instant::now();
+        let expected =
+            matches!(status.code(), Some(c) if c == Exit::Recovered.code() || c == Exit::Stuck.code());
+        let due = match (role, expected) {
+            // Ended itself for a reason that is not its own fault.
+            (Role::Worker(_), true) => now,
+            _ => restart::due(now, &mut place.backoff, process.started),
+        };
+        place.due = Some(due);
+        if role == Role::Api {
+            tracing::warn!(pid = process.pid, %status, "the API ended; starting it again");
+            return;
+        }
+        if role == Role::Suspects {
+            self.places.remove(&role);
+        }
+        let out_of_memory = self.out_of_memory.happened();
+        let mut strikes = death::strikes(status, process.marked(), out_of_memory);
+        strikes.dlqs = named_dlqs(&self.plan);
+        let accused = strikes.all || !strikes.tokens.is_empty();
+        self.unrecovered.push(Dead { role, pid: process.pid, status, strikes });
+        self.recover_dead().await;
+        if accused {
+            self.serve_suspects().await;
+        }
+    }
+
+    /// Puts back what ended children held; tried again at the next tick where Redis is away.
+    async fn recover_dead(&mut self) {
+        for dead in std::mem::take(&mut self.unrecovered) {
+            match self.recovery.of_child(dead.pid, &dead.strikes).await {
+                Ok(recovered) if dead.status.success() && recovered.returned == 0 => {}
+                Ok(recovered) => {
+                    tracing::warn!(
+                        role = ?dead.role,
+                        pid = dead.pid,
+                        status = %dead.status,
+                        vcons = recovered.returned,
+                        suspects = recovered.suspects.len(),
+                        poison = recovered.poison.len(),
+                        "a worker ended; recovered what it held"
+                    );
+                    for id in recovered.poison {
+                        tracing::error!(vcon = %id, signal = dead.strikes.signal, "dead letter: poison");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error.chain(), "cannot recover a worker yet");
+                    self.unrecovered.push(dead);
+                }
+            }
+        }
+    }
+
+    /// Looks around: ended leases, suspects, times to live, a changed file.
+    async fn look_around(&mut self) {
+        self.recover_dead().await;
+        if let Err(error) = self.recovery.of_others().await {
+            tracing::debug!(error = %error.chain(), "cannot look at other workers");
+        }
+        if self.suspects_looked.elapsed() > LOOK_FOR_SUSPECTS {
+            self.serve_suspects().await;
+        }
+        self.sweep().await;
+        self.reload(false).await;
+    }
+
+    /// Starts the sacrificial worker if there are suspects and it does not run.
+    async fn serve_suspects(&mut self) {
+        self.suspects_looked = Instant::now();
+        if self.places.contains_key(&Role::Suspects) {
+            return;
+        }
+        let waiting = match self.backend.queue.status(&ingress_lists(&self.plan)).await {
+            Ok(status) => status.iter().map(|list| list.suspects).sum::<u64>(),
+            Err(error) => {
+                tracing::debug!(error = %error.chain(), "cannot look for suspects");
+                return;
+            }
+        };
+        if waiting > 0 {
+            tracing::info!(vcons = waiting, "running suspects one at a time in a worker of their own");
+            self.places.insert(Role::Suspects, Place::default());
+            self.start_due().await;
+        }
+    }
+
+    async fn sweep(&mut self) {
+        let every = self.plan.settings.vcon_expiry.map_or(Duration::from_secs(900), |expiry| expiry / 4);
+        if self.swept.is_some_and(|at| at.elapsed() < every.max(Duration::from_secs(1))) {
+            return;
+        }
+        self.swept = Some(Instant::now());
+        match self.backend.queue.sweep(&ingress_lists(&self.plan), &dead_letter_lists(&self.plan)).await {
+            Ok(Some(extended)) if extended > 0 => tracing::info!(vcons = extended, "extended times to live"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error.chain(), "cannot extend times to live"),
+        }
+    }
+
+    /// Takes up a changed file; a bad one keeps the old configuration running.
+    async fn reload(&mut self, asked: bool) {
+        let file = match File::read_at(&self.file.path) {
+            Ok(file) => file,
+            Err(error) => {
+                if asked {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "cannot reload; keeping the old configuration"
+                    );
+                }
+                return;
+            }
+        };
+        if file == self.file && !asked {
+            return;
+        }
+        let (plan, problems) = file.check(&self.wiring);
+        for problem in &problems {
+            if problem.is_error() {
+                tracing::error!("{problem:#}");
+            } else {
+                tracing::warn!("{problem:#}");
+            }
+        }
+        // Remembered even if bad, so that it is not told again each second.
+        self.file.text.clone_from(&file.text);
+        let Some(plan) = plan else {
+            tracing::error!(config = file.name(), "the new configuration has errors; the old one runs on");
+            return;
+        };
+        for place in self.places.values_mut() {
+            if let Some(process) = &mut place.process {
+                process.configure(&file).await;
+            }
+        }
+        tracing::info!(
+            config = file.name(),
+            chains = plan.chains.len(),
+            "configuration handed to the workers"
+        );
+        self.plan = plan;
+    }
+
+    /// Asks every child to end and waits; asked again, they hurry; asked a third time, they are killed.
+    async fn stop(&mut self, signals: &mut Signals) {
+        let limit = self.plan.settings.drain_timeout + GRACE;
+        tracing::info!("stopping: workers finish what they run (again to hurry)");
+        self.terminate_all();
+        let start = Instant::now();
+        let mut asked = 1;
+        while self.places.values().any(|place| place.process.is_some()) {
+            tokio::select! {
+                (role, status) = ended(&mut self.places) => {
+                    if let Some(process) = self.places.get_mut(&role).and_then(|place| place.process.take()) {
+                        if role != Role::Api {
+                            self.unrecovered.push(Dead { role, pid: process.pid, status, strikes: Strikes::none() });
+                            self.recover_dead().await;
+                        }
+                    }
+                }
+                _ = signals.terminate.recv() => asked += 1,
+                _ = signals.interrupt.recv() => asked += 1,
+                () = tokio::time::sleep(limit.saturating_sub(start.elapsed())) => asked = 3,
+            }
+            match asked {
+                2 => {
+                    tracing::warn!("hurrying: workers give back what they run (again to kill them)");
+                    self.terminate_all();
+                    asked = 20;
+                }
+                3 | 21.. => {
+                    self.kill_all();
+                    asked = 30;
+                }
+                _ => {}
+            }
+        }
+        tracing::info!("stopped");
+    }
+
+    fn terminate_all(&self) {
+        self.places.values().filter_map(|place| place.process.as_ref()).for_each(Process::terminate);
+    }
+
+    fn kill_all(&self) {
+        tracing::error!("killing workers that do not end; what they held is put back");
+        self.places.values().filter_map(|place| place.process.as_ref()).for_each(Process::kill);
+    }
+}
+
+/// The next child that ends; never, while there is none.
+async fn ended(places: &mut BTreeMap<Role, Place>) -> (Role, ExitStatus) {
+    let waits: Vec<_> = places
+        .iter_mut()
+        .filter_map(|(role, place)| place.process.as_mut().map(|process| (*role, process)))
+        .map(|(role, process)| Box::pin(async move { (role, process.ended().await) }))
+        .collect();
+    if waits.is_empty() {
+        return std::future::pending().await;
+    }
+    select_all(waits).await.0
+}

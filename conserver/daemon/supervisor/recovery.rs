@@ -1,0 +1,70 @@
+//! Recovering what dead workers held: of this host at once, of other hosts when their lease has ended and we have
+//! been connected long enough to know.
+
+use std::time::Instant;
+
+use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
+
+use crate::identity;
+use crate::wiring::Backend;
+
+/// Looks for workers to recover.
+pub(crate) struct Recovery {
+    backend: Backend,
+    realm: String,
+}
+
+impl Recovery {
+    pub(crate) fn new(backend: Backend) -> Self {
+        Self { backend, realm: identity::realm() }
+    }
+
+    /// Recovers workers of this host whose process is gone: those of a supervisor before us.
+    pub(crate) async fn of_this_host(&self) -> conserver_core::Result<()> {
+        for worker in self.backend.queue.workers().await? {
+            if worker.info.realm == self.realm && !identity::is_alive(&worker.info) {
+                self.recover(&worker, "its process is gone").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Recovers workers of any host whose lease has ended. After an outage of Redis every lease looks ended, so we
+    /// wait for one full lease of unbroken connection to the same server: whoever lives has renewed by then.
+    pub(crate) async fn of_others(&self) -> conserver_core::Result<()> {
+        let workers = self.backend.queue.workers().await?;
+        let connected = self.backend.redis.server().map(|server| server.since);
+        if connected.is_none_or(|since: Instant| since.elapsed() < LEASE) {
+            return Ok(());
+        }
+        for worker in workers {
+            let ours = worker.info.realm == self.realm;
+            // One of ours that still lives may be stopped or starved; it is treated like any other host's.
+            if worker.lease_ms < 0 {
+                let why = if ours { "its lease ended although its process lives" } else { "its lease ended" };
+                self.recover(&worker, why).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Recovers a child of ours that ended.
+    pub(crate) async fn of_child(&self, pid: u32, strikes: &Strikes) -> conserver_core::Result<Recovered> {
+        let mut all = Recovered::default();
+        for worker in self.backend.queue.workers().await? {
+            if worker.info.realm == self.realm && worker.info.pid == pid {
+                let recovered = self.backend.queue.recover(&worker.info.id, strikes).await?;
+                all.returned += recovered.returned;
+                all.suspects.extend(recovered.suspects);
+                all.poison.extend(recovered.poison);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn recover(&self, worker: &WorkerStatus, why: &str) -> conserver_core::Result<()> {
+        let recovered = self.backend.queue.recover(&worker.info.id, &Strikes::none()).await?;
+        tracing::warn!(worker = %worker.info.id, host = worker.info.host, why, vcons = recovered.returned, "recovered a worker");
+        Ok(())
+    }
+}

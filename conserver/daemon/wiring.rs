@@ -1,0 +1,168 @@
+//! The only place where concrete types meet: which links and storages there are, and which backend a plan names.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use conserver_core::chain::Chain;
+use conserver_core::config::settings::Delivery;
+use conserver_core::config::{Plan, Settings};
+use conserver_core::guarded::{GuardedLink, GuardedStorage};
+use conserver_core::queue::Queue;
+use conserver_core::registry::{BuildContext, Registry};
+use conserver_core::store::VconStore;
+use conserver_core::{LinkName, QueueName, StorageName};
+use conserver_redis::{RedisOptions, RedisQueue};
+
+/// Knows every kind of link and storage of this build.
+#[derive(Clone)]
+pub struct Wiring {
+    registry: Arc<Registry>,
+}
+
+/// Queue and working copies.
+#[derive(Clone)]
+pub(crate) struct Backend {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) store: Arc<dyn VconStore>,
+    /// What only Redis can be asked.
+    pub(crate) redis: Arc<RedisQueue>,
+    /// The backend's address without credentials.
+    pub(crate) shown: String,
+}
+
+/// What a plan comes to.
+pub(crate) struct Built {
+    pub(crate) chains: Vec<BuiltChain>,
+    /// All storages, in the order of the file.
+    pub(crate) storages: Vec<Arc<GuardedStorage>>,
+}
+
+/// A chain that can be run.
+pub(crate) struct BuiltChain {
+    pub(crate) chain: Chain,
+    /// The longest that any of its links may take.
+    pub(crate) longest_link: Duration,
+}
+
+impl Wiring {
+    /// The kinds of this build, and those that `more` adds.
+    pub fn new(more: fn(&mut Registry)) -> Self {
+        let mut registry = Registry::default();
+        conserver_links::register(&mut registry);
+        conserver_storages::register(&mut registry);
+        more(&mut registry);
+        Self { registry: Arc::new(registry) }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The backend that the settings name. Nothing is connected yet.
+    pub(crate) fn connect(&self, settings: &Settings) -> anyhow::Result<Backend> {
+        let Some(address) = &settings.redis_url else {
+            bail!("the configuration names no Redis: set `redis: {{url: redis://host}}` or REDIS_URL");
+        };
+        let options = RedisOptions {
+            vcon_expiry: settings.vcon_expiry.unwrap_or(FOR_EVER),
+            index_expiry: settings.index_expiry.unwrap_or(FOR_EVER),
+            context_expiry: settings.context_expiry.unwrap_or(FOR_EVER),
+            dlq_expiry: settings.dlq_expiry.unwrap_or_default(),
+            sorted_set: settings.sorted_set.clone(),
+            delivery: match settings.delivery {
+                Delivery::AtLeastOnce => conserver_redis::Delivery::AtLeastOnce,
+                Delivery::AtMostOnce => conserver_redis::Delivery::AtMostOnce,
+            },
+            ..RedisOptions::new(address.clone())
+        };
+        let redis = Arc::new(RedisQueue::new(options)?);
+        let shown = redis.shown().to_owned();
+        Ok(Backend { queue: redis.clone(), store: redis.clone(), redis, shown })
+    }
+
+    /// Builds every chain that can be run, with the links and storages it names.
+    pub(crate) fn build(&self, plan: &Plan) -> anyhow::Result<Built> {
+        let settings = &plan.settings;
+        let context = |name: &str| {
+            let mut context = BuildContext::new(name);
+            context.body_shape = settings.body_shape;
+            context.legacy_egress = settings.legacy_egress;
+            context
+        };
+        let mut links: HashMap<&LinkName, Arc<GuardedLink>> = HashMap::new();
+        for link in plan.links.iter().filter(|link| link.kind.is_some()) {
+            let built = self.registry.build_link(link, &context(link.name.as_str()));
+            let built = built.with_context(|| format!("build link `{}`", link.name))?;
+            let guarded = GuardedLink::new(link.name.clone(), built, &link.policy, link.on_error);
+            links.insert(&link.name, Arc::new(guarded));
+        }
+        let mut by_name: HashMap<&StorageName, Arc<GuardedStorage>> = HashMap::new();
+        let mut storages = Vec::new();
+        for storage in plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()) {
+            let name = &storage.adapter.name;
+            let built = self.registry.build_storage(&storage.adapter, &context(name.as_str()));
+            let built = built.with_context(|| format!("build storage `{name}`"))?;
+            let guarded =
+                Arc::new(GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required));
+            by_name.insert(name, guarded.clone());
+            storages.push(guarded);
+        }
+        let mut chains = Vec::new();
+        for chain in &plan.chains {
+            if let Some(why) = &chain.blocked {
+                tracing::error!(chain = %chain.name, why, "chain is not run; its ids wait");
+                continue;
+            }
+            let mut chain = chain.clone();
+            if settings.delivery == Delivery::AtMostOnce {
+                // What was popped for good cannot be handed out again.
+                chain.retry.attempts = 1;
+                chain.retry.give_up_after = Duration::ZERO;
+            }
+            let timeouts = plan
+                .links
+                .iter()
+                .filter(|link| chain.links.contains(&link.name))
+                .map(|link| link.policy.timeout);
+            let longest_link = timeouts.max().unwrap_or_default();
+            let links = chain.links.iter().filter_map(|name| links.get(name).cloned()).collect();
+            let storages = chain.storages.iter().filter_map(|name| by_name.get(name).cloned()).collect();
+            chains.push(BuiltChain { chain: Chain { plan: chain, links, storages }, longest_link });
+        }
+        Ok(Built { chains, storages })
+    }
+}
+
+/// As long as Redis can express without overflow: longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Every list that a plan takes from.
+pub(crate) fn ingress_lists(plan: &Plan) -> Vec<QueueName> {
+    plan.chains.iter().flat_map(|chain| chain.ingress.iter().cloned()).collect()
+}
+
+/// Every dead-letter list that a plan may fill: chains' and storages'.
+pub(crate) fn dead_letter_lists(plan: &Plan) -> Vec<QueueName> {
+    let mut lists: Vec<QueueName> = Vec::new();
+    for chain in &plan.chains {
+        match &chain.dlq {
+            Some(dlq) => lists.push(dlq.clone()),
+            None => lists.extend(chain.ingress.iter().map(QueueName::dead_letters)),
+        }
+    }
+    lists.extend(plan.storages.iter().map(|storage| storage.adapter.name.dead_letters()));
+    lists.sort();
+    lists.dedup();
+    lists
+}
+
+/// Dead-letter lists that are not `DLQ:<list>`, by ingress list.
+pub(crate) fn named_dlqs(plan: &Plan) -> Vec<(QueueName, QueueName)> {
+    plan.chains
+        .iter()
+        .filter_map(|chain| chain.dlq.as_ref().map(|dlq| (chain, dlq)))
+        .flat_map(|(chain, dlq)| chain.ingress.iter().map(move |list| (list.clone(), dlq.clone())))
+        .collect()
+}

@@ -1,0 +1,186 @@
+//! Takes ids while there is room, and compares now and then what we hold with what Redis says we hold.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use conserver_core::queue::{ClaimRequest, Lane, Lease, Queue, WorkerInfo};
+use tokio_util::sync::CancellationToken;
+
+use super::desk::{Desk, Held};
+use super::pipeline::Pipeline;
+use super::run::{Claim, Runner};
+
+/// One claim takes at most this many ids for one chain: small enough to load the next while these run.
+const MOST: usize = 64;
+/// How long one claim waits for ids.
+const WAIT: Duration = Duration::from_secs(1);
+/// While saturated, a short wait lets room gather, so that ids are not claimed one by one.
+const GATHER: Duration = Duration::from_millis(1);
+/// How often holdings are compared.
+const RECONCILE: Duration = Duration::from_secs(10);
+/// Pauses after a claim that failed.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+pub(crate) struct Claimer {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) me: WorkerInfo,
+    pub(crate) lane: Lane,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) pipeline: Arc<Mutex<Arc<Pipeline>>>,
+    pub(crate) runner: Runner,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why claiming ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// The backend does not know this worker any more.
+    Unregistered,
+    /// The suspect lane is empty.
+    LaneEmpty,
+}
+
+impl Claimer {
+    /// Claims until stopped.
+    pub(crate) async fn run(self) -> Ended {
+        let mut turn = 0;
+        let mut reconciled = Instant::now();
+        let mut trouble: Option<Trouble> = None;
+        loop {
+            self.desk.beat();
+            if self.stop.is_cancelled() {
+                return Ended::Stopped;
+            }
+            if reconciled.elapsed() > RECONCILE && trouble.is_none() {
+                self.reconcile().await;
+                reconciled = Instant::now();
+            }
+            let pipeline = self.pipeline.lock().expect("no panic while held").clone();
+            let rooms = self.rooms(&pipeline).await;
+            let shares = pipeline.shares(&rooms, turn);
+            turn = turn.wrapping_add(1);
+            // Without room the claim brings nothing, but proves that Redis answers.
+            let wait = if shares.is_empty() { Duration::ZERO } else { WAIT };
+            let request = ClaimRequest { rooms: &rooms, wait, lists: &shares, lane: self.lane };
+            let claimed = tokio::select! {
+                () = self.stop.cancelled() => return Ended::Stopped,
+                claimed = self.queue.claim(&self.me.id, &request) => claimed,
+            };
+            match claimed {
+                Ok(claimed) if claimed.unregistered => return Ended::Unregistered,
+                Ok(claimed) => {
+                    self.desk.progressed();
+                    if trouble.take().is_some() {
+                        tracing::info!(worker = %self.me.id, "claiming again");
+                        // A claim whose answer was lost may have brought ids that nobody here knows of.
+                        self.reconcile().await;
+                        reconciled = Instant::now();
+                    }
+                    let empty = claimed.leases.is_empty();
+                    if empty && self.lane == Lane::Suspects && self.desk.count() == 0 {
+                        return Ended::LaneEmpty;
+                    }
+                    self.start(&pipeline, claimed.leases);
+                    if shares.is_empty() {
+                        self.wait_for_room().await;
+                    }
+                }
+                Err(error) => trouble.get_or_insert_default().pause(&error, &self.stop).await,
+            }
+        }
+    }
+
+    /// Room of each chain; while nearly full, a moment for more to gather.
+    async fn rooms(&self, pipeline: &Pipeline) -> Vec<usize> {
+        if self.lane == Lane::Suspects {
+            let free = usize::from(self.desk.count() == 0);
+            return vec![free; pipeline.seats.len()];
+        }
+        let tight = |rooms: &[usize]| {
+            pipeline
+                .seats
+                .iter()
+                .zip(rooms)
+                .all(|(seat, room)| *room < (seat.chain.plan.concurrency / 4).min(MOST / 2))
+        };
+        let rooms = pipeline.rooms(MOST);
+        if !tight(&rooms) || pipeline.seats.is_empty() {
+            return rooms;
+        }
+        tokio::time::sleep(GATHER).await;
+        pipeline.rooms(MOST)
+    }
+
+    async fn wait_for_room(&self) {
+        let rung = async {
+            tokio::select! {
+                () = self.desk.room.notified() => {}
+                () = self.stop.cancelled() => {}
+            }
+        };
+        let _ = tokio::time::timeout(WAIT, rung).await;
+    }
+
+    fn start(&self, pipeline: &Pipeline, leases: Vec<Lease>) {
+        let mut claims = Vec::with_capacity(leases.len());
+        for lease in leases {
+            // A list that left the configuration between claim and now: nothing runs it; it is put back at the end.
+            let Some(seat) = pipeline.seat_of(&lease.entry.list) else { continue };
+            let held = Held {
+                entry: lease.entry.clone(),
+                chain: seat.chain.plan.name.clone(),
+                dlq: seat.dlq(&lease.entry.list),
+                since: Instant::now(),
+            };
+            if self.desk.take(held) {
+                seat.enter();
+                claims.push(Claim { lease, seat: seat.clone() });
+            }
+        }
+        if !claims.is_empty() {
+            self.runner.start(claims);
+        }
+    }
+
+    /// Takes up entries that Redis says we hold and we know nothing of: a claim whose answer was lost, or a run that
+    /// stopped because the lease had lapsed.
+    async fn reconcile(&self) {
+        self.desk.begin_reconciling();
+        let leases = match self.queue.holdings(&self.me.id).await {
+            Ok(leases) => leases,
+            Err(error) => {
+                tracing::debug!(error = %error.chain(), "cannot compare holdings");
+                return;
+            }
+        };
+        let unknown = self.desk.unknown_of(leases.iter().map(|lease| lease.entry.token));
+        if unknown.is_empty() {
+            return;
+        }
+        tracing::info!(worker = %self.me.id, vcons = unknown.len(), "took up ids whose claim was lost");
+        let pipeline = self.pipeline.lock().expect("no panic while held").clone();
+        let lost = leases.into_iter().filter(|lease| unknown.contains(&lease.entry.token)).collect();
+        self.start(&pipeline, lost);
+    }
+}
+
+/// Claims that fail: told at once and every few seconds, repeated with growing pauses.
+#[derive(Default)]
+struct Trouble {
+    pause: Option<Duration>,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    async fn pause(&mut self, error: &conserver_core::Error, stop: &CancellationToken) {
+        if self.told.is_none_or(|at| at.elapsed() > Duration::from_secs(5)) {
+            tracing::warn!(error = %error.chain(), "cannot claim; trying until it works");
+            self.told = Some(Instant::now());
+        }
+        let pause = self.pause.map_or(RETRY.0, |pause| (pause * 2).min(RETRY.1));
+        self.pause = Some(pause);
+        let _ = tokio::time::timeout(pause, stop.cancelled()).await;
+    }
+}

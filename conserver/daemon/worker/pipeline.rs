@@ -1,0 +1,105 @@
+//! The chains of one configuration, built, with the room each has. A reload makes another one; what is in flight
+//! ends on the one it began with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use conserver_core::chain::Chain;
+use conserver_core::config::settings::ClaimOrder;
+use conserver_core::queue::ListShare;
+use conserver_core::{ChainName, QueueName};
+
+use crate::wiring::BuiltChain;
+
+/// All chains of a worker.
+pub(crate) struct Pipeline {
+    pub(crate) seats: Vec<Arc<Seat>>,
+    /// Ingress list → index of its seat.
+    lists: Vec<(QueueName, usize)>,
+    by_list: HashMap<QueueName, usize>,
+    order: ClaimOrder,
+}
+
+/// One chain, and how many vCons are in it.
+pub(crate) struct Seat {
+    pub(crate) chain: Chain,
+    /// How long one poll of a run may block its thread: the longest any of its links may take, and a second.
+    pub(crate) stuck_after: Duration,
+    /// Shared with the same chain of an earlier configuration, so that a reload does not double the room.
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl Pipeline {
+    /// Takes over the counts of the pipeline before it.
+    pub(crate) fn new(chains: Vec<BuiltChain>, order: ClaimOrder, before: Option<&Pipeline>) -> Self {
+        let counts: HashMap<&ChainName, &Arc<AtomicUsize>> = before
+            .map(|p| p.seats.iter().map(|seat| (&seat.chain.plan.name, &seat.in_flight)).collect())
+            .unwrap_or_default();
+        let seats: Vec<Arc<Seat>> = chains
+            .into_iter()
+            .map(|BuiltChain { chain, longest_link }| {
+                let in_flight = counts.get(&chain.plan.name).map(|c| (*c).clone()).unwrap_or_default();
+                Arc::new(Seat { chain, stuck_after: longest_link + Duration::from_secs(1), in_flight })
+            })
+            .collect();
+        let lists: Vec<(QueueName, usize)> = seats
+            .iter()
+            .enumerate()
+            .flat_map(|(index, seat)| seat.chain.plan.ingress.iter().map(move |list| (list.clone(), index)))
+            .collect();
+        let by_list = lists.iter().cloned().collect();
+        Self { seats, lists, by_list, order }
+    }
+
+    /// The chain that serves a list.
+    pub(crate) fn seat_of(&self, list: &QueueName) -> Option<&Arc<Seat>> {
+        self.by_list.get(list).map(|index| &self.seats[*index])
+    }
+
+    /// Room of each chain: none while a breaker holds it up, one while somebody has to find out if that is over.
+    pub(crate) fn rooms(&self, most: usize) -> Vec<usize> {
+        let room = |seat: &Arc<Seat>| match &seat.chain {
+            chain if chain.is_gated().is_some() => 0,
+            chain if chain.wants_probe() => usize::from(seat.room() == chain.plan.concurrency),
+            _ => seat.room().min(most),
+        };
+        self.seats.iter().map(room).collect()
+    }
+
+    /// The lists whose chains have room, beginning with another one each turn unless their order is strict.
+    pub(crate) fn shares(&self, rooms: &[usize], turn: usize) -> Vec<ListShare> {
+        let strict = self.order == ClaimOrder::Strict;
+        let start = if strict || self.lists.is_empty() { 0 } else { turn % self.lists.len() };
+        let (tail, head) = self.lists.split_at(start);
+        head.iter()
+            .chain(tail)
+            .filter(|(_, seat)| rooms[*seat] > 0)
+            .map(|(list, seat)| {
+                let weight = if strict { 0 } else { self.seats[*seat].chain.plan.weight.max(1) };
+                ListShare { list: list.clone(), weight, room: *seat }
+            })
+            .collect()
+    }
+}
+
+impl Seat {
+    /// How many more vCons it takes.
+    pub(crate) fn room(&self) -> usize {
+        self.chain.plan.concurrency.saturating_sub(self.in_flight.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn enter(&self) {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The dead-letter list for what came from `list`.
+    pub(crate) fn dlq(&self, list: &QueueName) -> QueueName {
+        self.chain.plan.dlq.clone().unwrap_or_else(|| list.dead_letters())
+    }
+}

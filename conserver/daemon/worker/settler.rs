@@ -1,0 +1,121 @@
+//! Ends leases in batches: what has gathered while the last batch was under way goes with the next.
+//!
+//! A settlement that the backend did not confirm is sent again until it is. Nothing else may forget a lease.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use conserver_core::WorkerId;
+use conserver_core::event::VconFinished;
+use conserver_core::queue::{End, Queue, Settled, Settlement};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::desk::Desk;
+use super::pipeline::Seat;
+
+/// One batch sends at most about this many bytes.
+const MAX_BYTES: usize = 1 << 20;
+/// One batch has at most this many items.
+const MAX_ITEMS: usize = 128;
+/// Pauses between two attempts to settle.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// A lease that ended, and where it has to be counted out.
+pub(crate) struct Ended {
+    pub(crate) settlement: Settlement,
+    pub(crate) seat: Arc<Seat>,
+    /// Held until the document is written.
+    pub(crate) _bytes: Option<Arc<tokio::sync::OwnedSemaphorePermit>>,
+}
+
+pub(crate) struct Settler {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) worker: WorkerId,
+    pub(crate) desk: Arc<Desk>,
+}
+
+impl Settler {
+    /// Settles until all senders are gone.
+    pub(crate) async fn run(self, mut ended: UnboundedReceiver<Ended>) {
+        let mut waiting = Vec::with_capacity(MAX_ITEMS);
+        loop {
+            if waiting.is_empty() && ended.recv_many(&mut waiting, MAX_ITEMS).await == 0 {
+                return;
+            }
+            let items = batch_of(&waiting);
+            let rest = waiting.split_off(items);
+            let (batch, counts): (Vec<Settlement>, Vec<_>) =
+                waiting.into_iter().map(|e| (e.settlement, (e.seat, e._bytes))).unzip();
+            let answers = self.settle(&batch).await;
+            for ((settlement, (seat, _)), answer) in batch.iter().zip(&counts).zip(answers) {
+                self.tell(settlement, seat, &answer);
+                self.desk.let_go(settlement.lease.entry.token);
+                seat.leave();
+            }
+            self.desk.room.notify_one();
+            waiting = rest;
+            while waiting.len() < MAX_ITEMS {
+                match ended.try_recv() {
+                    Ok(next) => waiting.push(next),
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    /// Repeats until the backend confirms.
+    async fn settle(&self, batch: &[Settlement]) -> Vec<Settled> {
+        let (mut pause, longest) = RETRY;
+        let mut told = None;
+        loop {
+            match self.queue.settle(&self.worker, batch).await {
+                Ok(answers) => {
+                    if told.is_some() {
+                        tracing::info!(vcons = batch.len(), "settled after all");
+                    }
+                    self.desk.progressed();
+                    return answers;
+                }
+                Err(error) => {
+                    if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(5)) {
+                        tracing::warn!(error = %error.chain(), vcons = batch.len(), "cannot settle; trying until it works");
+                        told = Some(Instant::now());
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, settlement: &Settlement, seat: &Seat, answer: &Settled) {
+        let entry = &settlement.lease.entry;
+        let end = match (&settlement.end, answer) {
+            (_, Settled::Gone) => "gone",
+            (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
+            (End::Finish(_), _) => "done",
+            (End::Retry { .. }, _) => "retry",
+            (End::GiveBack, _) => "given-back",
+        };
+        if let Settled::Refused(reason) = answer {
+            tracing::warn!(vcon = %entry.id, chain = %seat.chain.plan.name, reason, "dead letter: a target has the wrong type");
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let took = self.desk.held(entry.token).map_or(Duration::ZERO, |held| held.since.elapsed());
+            VconFinished { chain: &seat.chain.plan.name, list: &entry.list, id: &entry.id, end, took }.emit();
+        }
+    }
+}
+
+/// How many of these go into one batch: by bytes, but at least one.
+fn batch_of(waiting: &[Ended]) -> usize {
+    let mut bytes = 0;
+    waiting
+        .iter()
+        .take(MAX_ITEMS)
+        .position(|ended| {
+            bytes += ended.settlement.weight();
+            bytes > MAX_BYTES
+        })
+        .map_or(waiting.len().min(MAX_ITEMS), |fits| fits.max(1))
+}
