@@ -9,6 +9,6 @@ pub(crate) fn needed(vcon: Option<Vcon>) -> Result<Vcon> {
 }
 
 /// A document that the link cannot read or may not change: trying again does not help.
-pub(crate) fn refused(error: DocumentError) -> Error {
+pub(crate) fn refused(error: &DocumentError) -> Error {
     Error::new(ErrorKind::Invalid, error.to_string())
 }

@@ -47,7 +47,7 @@ impl Link for TagLink {
     async fn run(&self, _cx: &LinkContext, vcon: Option<Vcon>) -> Result<LinkOutcome> {
         let mut vcon = needed(vcon)?;
         if !self.tags.is_empty() {
-            vcon.add_tags(&self.tags, self.shape).map_err(refused)?;
+            vcon.add_tags(&self.tags, self.shape).map_err(|error| refused(&error))?;
         }
         Ok(LinkOutcome::next(Some(vcon)))
     }

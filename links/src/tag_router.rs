@@ -92,7 +92,7 @@ impl Link for TagRouterLink {
         if self.options.tag_routes.is_empty() {
             return Ok(LinkOutcome::next(Some(vcon)));
         }
-        let targets = self.targets(&vcon).map_err(refused)?;
+        let targets = self.targets(&vcon).map_err(|error| refused(&error))?;
         let enqueue = |queue| Effect::Enqueue { queue, id: vcon.id().clone() };
         let effects: Vec<Effect> = targets.into_iter().map(enqueue).collect();
         let outcome = match (self.options.forward_original, effects.is_empty()) {

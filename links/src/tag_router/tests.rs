@@ -1,4 +1,5 @@
 //! The suite, and the cases of the Python server's own tests.
+#![allow(clippy::needless_pass_by_value, reason = "documents are written where they are used")]
 
 use conserver_core::ErrorKind;
 use conserver_core::link::Flow;

@@ -1,4 +1,5 @@
 //! The storage contract, and what is peculiar to files.
+#![allow(clippy::unwrap_used, reason = "the functions between tests are tests, too")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -48,8 +48,12 @@ pub async fn an_outage_is_an_error(mut fixture: impl StorageFixture) {
     save(&storage, &saved).await;
     fixture.outage().await;
 
-    let error =
-        storage.save(&[other.clone()]).await.pop().expect("one answer").expect_err("nothing can be kept");
+    let error = storage
+        .save(std::slice::from_ref(&other))
+        .await
+        .pop()
+        .expect("one answer")
+        .expect_err("nothing can be kept");
     assert!(error.is_unavailable(), "{error:?}");
     for id in [saved.id(), other.id()] {
         let error = storage.get(id).await.expect_err("nothing can be read");

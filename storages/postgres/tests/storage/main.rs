@@ -1,4 +1,5 @@
 //! The storage contract against a real server, and what is peculiar to PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "the functions between tests are tests, too")]
 
 mod failures;
 mod fixture;
