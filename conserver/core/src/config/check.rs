@@ -8,6 +8,7 @@ mod chains;
 mod legacy;
 mod lint;
 
+use self::adapters::Adapters;
 use super::env::Vars;
 use super::plan::Plan;
 use super::raw::RawFile;
@@ -17,7 +18,12 @@ use super::yaml::{Path, decode};
 use crate::registry::Registry;
 
 /// Reads the tree of the report as a file and makes a plan of it, with everything wrong in the report.
-pub(super) fn check(file_name: &str, vars: &dyn Vars, registry: &Registry, report: &mut Report<'_>) -> Plan {
+pub(super) fn check(
+    file_name: &str,
+    vars: &dyn Vars,
+    registry: &Registry,
+    report: &mut Report<'_>,
+) -> Option<Plan> {
     let decoded = decode::<RawFile>(report.root(), &Path::root());
     report.flaws(decoded.flaws);
     // `x-…` at the top is where anchors are kept; both dialects let it be.
@@ -25,7 +31,8 @@ pub(super) fn check(file_name: &str, vars: &dyn Vars, registry: &Registry, repor
     report.unknown(
         unknown.filter(|unknown| unknown.path.steps().len() > 1 || !unknown.key.starts_with("x-")).collect(),
     );
-    let raw = decoded.value.unwrap_or_default();
+    // With too much wrong there is nothing to look at further.
+    let raw = decoded.value?;
 
     let version = Path::root().key("conserver");
     if raw.conserver.is_some_and(|version| version != 1) {
@@ -36,5 +43,6 @@ pub(super) fn check(file_name: &str, vars: &dyn Vars, registry: &Registry, repor
     let adapters = adapters::check(&raw, registry, report);
     let chains = chains::check(&raw, &settings, &adapters, report);
     lint::lint(&raw, &settings, &chains, report);
-    Plan { dialect: report.dialect(), settings, chains, links: adapters.links, storages: adapters.storages }
+    let Adapters { links, storages, .. } = adapters;
+    Some(Plan { dialect: report.dialect(), settings, chains, links, storages })
 }

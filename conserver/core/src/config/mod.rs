@@ -6,7 +6,7 @@
 //!
 //! [`load`] goes the whole way and tells all problems at once, each with its place. Two dialects of one YAML are read:
 //! the Python server's, whose quirks are warnings, and ours (`conserver: 1`), which is strict. The file says what the
-//! pipeline does, the environment ([`env`]) how this process runs; both end in [`Plan::settings`]. Nothing here
+//! pipeline does, the environment ([`mod@env`]) how this process runs; both end in [`Plan::settings`]. Nothing here
 //! connects to anything: the only files that are read are those that a `file:` reference or a variable names.
 
 mod check;

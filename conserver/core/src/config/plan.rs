@@ -1,5 +1,6 @@
 //! The checked configuration: plain data, resolved, ready to build.
 
+use std::fmt;
 use std::time::Duration;
 
 use conserver_vcon::BodyShape;
@@ -96,7 +97,7 @@ pub enum OnStorageError {
 }
 
 /// One link or storage: what to build, and the policy around it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct AdapterPlan<Name> {
     /// The name in the file.
     pub name: Name,
@@ -108,6 +109,20 @@ pub struct AdapterPlan<Name> {
     pub policy: PolicyOptions,
     /// What an error of it means: see [`OnError`].
     pub on_error: OnError,
+}
+
+/// Shows which options are set, not what they are.
+impl<Name: fmt::Debug> fmt::Debug for AdapterPlan<Name> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<&String> = self.options.as_object().into_iter().flat_map(|map| map.keys()).collect();
+        f.debug_struct("AdapterPlan")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("options", &options)
+            .field("policy", &self.policy)
+            .field("on_error", &self.on_error)
+            .finish()
+    }
 }
 
 /// What an error of a link means, after its own attempts.

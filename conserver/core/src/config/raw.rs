@@ -8,6 +8,7 @@ mod api;
 mod chain;
 mod name;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
 use indexmap::IndexMap;
@@ -72,6 +73,17 @@ pub(crate) struct RawFile {
     /// Of the Python server; recognised, nothing is pulled from other servers.
     #[schemars(with = "Option<serde_json::Value>")]
     pub(crate) followers: Option<IgnoredAny>,
+}
+
+impl RawFile {
+    /// The names in one kind of list of all chains.
+    pub(crate) fn used(&self, list: fn(&RawChain) -> &Option<Vec<RawName>>) -> HashSet<&str> {
+        self.chains
+            .values()
+            .flat_map(|chain| list(chain).iter().flatten())
+            .map(|name| name.0.as_str())
+            .collect()
+    }
 }
 
 /// Limits on memory.

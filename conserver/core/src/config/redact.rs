@@ -56,7 +56,7 @@ fn render(node: &Node, secret: bool) -> Value {
     match &node.content {
         Content::List(items) => items.iter().map(|item| render(item, secret)).collect(),
         Content::Map(entries) => {
-            let pairs = entries.iter().map(|entry| {
+            let pairs = entries.values().map(|entry| {
                 // All values of `ingress_auth` are keys, whatever their lists are called.
                 let secret = secret || is_secret_name(&entry.key) || entry.key == "ingress_auth";
                 (entry.key.clone(), render(&entry.value, secret))

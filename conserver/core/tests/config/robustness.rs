@@ -52,7 +52,7 @@ const PIECES: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_text_never_panics(text in any::<String>()) {
@@ -71,5 +71,26 @@ proptest! {
         let places: Vec<_> = loaded.problems.iter().map(|problem| (problem.line, problem.column)).collect();
         prop_assert!(places.is_sorted());
         prop_assert!(loaded.plan.is_some() || loaded.has_errors());
+    }
+}
+
+#[test]
+fn a_file_at_the_limits_is_answered() {
+    for timeout in ["soon", "5s"] {
+        let mut text = "links:\n".to_owned();
+        for n in 0..7_000 {
+            text += &format!("  l{n}: {{module: mark, x: 1, timeout: {timeout}}}\n");
+        }
+        text += "chains:\n";
+        for n in 0..2_500 {
+            let next = (n + 1) % 2_500;
+            text += &format!("  c{n}: {{ingress_lists: [q{n}], links: [l{n}], egress_lists: [q{next}]}}\n");
+        }
+        let start = std::time::Instant::now();
+        let loaded = load(&text, "chains.yaml", &environment(), &kinds::registry());
+        assert_eq!(loaded.plan.is_none(), timeout == "soon");
+        assert!(loaded.problems.len() >= 100);
+        // A generous bound: what grows with the square of a file would take minutes.
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
     }
 }

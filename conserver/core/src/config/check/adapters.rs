@@ -8,6 +8,7 @@ use crate::config::plan::{AdapterPlan, Dialect, OnError, StoragePlan};
 use crate::config::raw::{OnErrorWord, Policy, RawFile};
 use crate::config::redact::is_secret_name;
 use crate::config::report::Report;
+use crate::config::yaml::node::Entries;
 use crate::config::yaml::{Content, Node, Path};
 use crate::policy::{BreakerOptions, PolicyOptions, RetryOptions};
 use crate::registry::{Family, Found, Registry};
@@ -31,19 +32,19 @@ pub(super) fn check(raw: &RawFile, registry: &Registry, report: &mut Report<'_>)
         link_faults: HashMap::new(),
         storage_faults: HashMap::new(),
     };
+    let used = raw.used(|chain| &chain.links);
     for (name, link) in &raw.links {
         let path = Path::root().key("links").key(name);
-        let is_used =
-            raw.chains.values().flat_map(|chain| chain.links.iter().flatten()).any(|used| used.0 == *name);
+        let is_used = used.contains(name.as_str());
         let one = One { family: Family::Link, name, path, policy: link.policy(), is_used };
         let (plan, fault) = one.check(LinkName::new(name), |module| registry.find_link(module), report);
         adapters.links.push(plan);
         adapters.link_faults.extend(fault.map(|fault| (name.clone(), fault)));
     }
+    let used = raw.used(|chain| &chain.storages);
     for (name, storage) in &raw.storages {
         let path = Path::root().key("storages").key(name);
-        let is_used =
-            raw.chains.values().flat_map(|chain| chain.storages.iter().flatten()).any(|used| used.0 == *name);
+        let is_used = used.contains(name.as_str());
         let one = One { family: Family::Storage, name, path, policy: storage.policy(), is_used };
         let (adapter, fault) =
             one.check(StorageName::new(name), |module| registry.find_storage(module), report);
@@ -143,7 +144,7 @@ impl One<'_> {
         let path = self.path.key("options");
         let mut node = match report.root().at(&path) {
             Some(node) if !node.is_null() => node.clone(),
-            _ => Node::new(report.root().mark_of(&path), Content::Map(Vec::new())),
+            _ => Node::new(report.root().mark_of(&path), Content::Map(Entries::new())),
         };
         if self.family == Family::Link && node.remove("after_link").is_some() {
             report
@@ -151,7 +152,7 @@ impl One<'_> {
                 .hint("put a link after this one that does what the hook did");
         }
         let empty = Content::Text(String::new());
-        for entry in node.entries().iter().filter(|entry| entry.value.content == empty) {
+        for entry in node.entries().filter(|entry| entry.value.content == empty) {
             if self.is_used && is_secret_name(&entry.key) {
                 report.warning(&path.key(&entry.key), "this secret is empty");
             }

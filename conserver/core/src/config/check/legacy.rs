@@ -42,7 +42,7 @@ fn null_sections(report: &mut Report<'_>) {
         let message = "null is taken as an empty section, where the Python server fails".to_owned();
         report.quirk_at(&Path::root().key(*section), entry.mark, message);
     }
-    for chain in root.get("chains").map_or(&[][..], |chains| chains.entries()) {
+    for chain in root.get("chains").into_iter().flat_map(|chains| chains.entries()) {
         if chain.value.is_null() {
             let path = Path::root().key("chains").key(&chain.key);
             let message =

@@ -1,10 +1,12 @@
 //! What is well formed and probably not meant: loops, things nobody uses, an open door.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry::Vacant;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::chains::item;
+use crate::QueueName;
 use crate::config::plan::ChainPlan;
-use crate::config::raw::{RawFile, RawName};
+use crate::config::raw::RawFile;
 use crate::config::report::Report;
 use crate::config::settings::Settings;
 use crate::config::yaml::Path;
@@ -26,18 +28,11 @@ pub(super) fn lint(raw: &RawFile, settings: &Settings, chains: &[ChainPlan], rep
 
 /// Links and storages that no chain names.
 fn unused(raw: &RawFile, report: &mut Report<'_>) {
-    let names = |list: fn(&crate::config::raw::RawChain) -> &Option<Vec<RawName>>| -> HashSet<&str> {
-        raw.chains
-            .values()
-            .flat_map(|chain| list(chain).iter().flatten())
-            .map(|name| name.0.as_str())
-            .collect()
-    };
-    let links = names(|chain| &chain.links);
+    let links = raw.used(|chain| &chain.links);
     for name in raw.links.keys().filter(|name| !links.contains(name.as_str())) {
         report.warning(&Path::root().key("links").key(name), "no chain uses this link");
     }
-    let storages = names(|chain| &chain.storages);
+    let storages = raw.used(|chain| &chain.storages);
     for name in raw.storages.keys().filter(|name| !storages.contains(name.as_str())) {
         let message =
             "no chain writes to this storage; it is only read for documents that are missing elsewhere";
@@ -45,14 +40,24 @@ fn unused(raw: &RawFile, report: &mut Report<'_>) {
     }
 }
 
-/// Chains that feed themselves, each loop once.
+/// Chains that feed themselves, each in one loop.
 fn loops(chains: &[ChainPlan], report: &mut Report<'_>) {
-    let mut told: HashSet<BTreeSet<usize>> = HashSet::new();
+    let mut told: HashSet<usize> = HashSet::new();
+    let owner: HashMap<&QueueName, usize> = chains
+        .iter()
+        .enumerate()
+        .flat_map(|(index, chain)| chain.ingress.iter().map(move |list| (list, index)))
+        .collect();
+    let feeds: Vec<Vec<usize>> = chains
+        .iter()
+        .map(|chain| chain.egress.iter().filter_map(|list| owner.get(list).copied()).collect())
+        .collect();
     for start in 0..chains.len() {
-        let Some(round) = shortest_round(chains, start) else { continue };
-        if !told.insert(round.iter().copied().collect()) {
+        if told.contains(&start) {
             continue;
         }
+        let Some(round) = shortest_round(&feeds, start) else { continue };
+        told.extend(&round);
         let names: Vec<&str> =
             round.iter().chain([&start]).map(|&index| chains[index].name.as_str()).collect();
         let next = &chains[*round.get(1).unwrap_or(&start)];
@@ -64,17 +69,12 @@ fn loops(chains: &[ChainPlan], report: &mut Report<'_>) {
     }
 }
 
-/// The chains of the shortest way from a chain back to itself, itself first.
-fn shortest_round(chains: &[ChainPlan], start: usize) -> Option<Vec<usize>> {
-    let feeds =
-        |from: usize, to: usize| chains[from].egress.iter().any(|list| chains[to].ingress.contains(list));
+/// The chains of the shortest way from a chain back to itself, itself first; `feeds` has the next ones of each.
+fn shortest_round(feeds: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
     let mut came_from: HashMap<usize, usize> = HashMap::new();
     let mut waiting = VecDeque::from([start]);
     while let Some(from) = waiting.pop_front() {
-        for to in 0..chains.len() {
-            if !feeds(from, to) {
-                continue;
-            }
+        for &to in &feeds[from] {
             if to == start {
                 let mut round = vec![from];
                 while let Some(&before) = round.last().and_then(|last| came_from.get(last)) {
@@ -83,8 +83,8 @@ fn shortest_round(chains: &[ChainPlan], start: usize) -> Option<Vec<usize>> {
                 round.reverse();
                 return Some(round);
             }
-            if let std::collections::hash_map::Entry::Vacant(vacant) = came_from.entry(to) {
-                vacant.insert(from);
+            if let Vacant(place) = came_from.entry(to) {
+                place.insert(from);
                 waiting.push_back(to);
             }
         }

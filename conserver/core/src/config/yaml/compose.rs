@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag, options};
 
-use super::node::{Content, Entry, Mark, Node};
+use super::node::{Content, Entries, Entry, Mark, Node};
 use super::path::Path;
 use super::scalar;
 
@@ -135,8 +135,8 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn map(&mut self, path: &Path, depth: usize) -> Result<Vec<Entry>, Unreadable> {
-        let mut entries: Vec<Entry> = Vec::new();
+    fn map(&mut self, path: &Path, depth: usize) -> Result<Entries, Unreadable> {
+        let mut entries = Entries::new();
         let mut merged = Vec::new();
         loop {
             let (event, mark) = self.next()?;
@@ -150,18 +150,13 @@ impl<'a> Composer<'a> {
             let value = self.node(event, value_mark, &path, depth + 1)?;
             if merge {
                 merged.extend(sources(value)?);
-            } else if let Some(entry) = entries.iter_mut().find(|entry| entry.key == key) {
+            } else if entries.insert(key.clone(), Entry { key, mark, value }).is_some() {
                 self.duplicates.push((path, mark));
-                *entry = Entry { key, mark, value };
-            } else {
-                entries.push(Entry { key, mark, value });
             }
         }
         // What is written wins over what is merged, and an earlier source over a later one.
         for entry in merged {
-            if !entries.iter().any(|own| own.key == entry.key) {
-                entries.push(entry);
-            }
+            entries.entry(entry.key.clone()).or_insert(entry);
         }
         Ok(entries)
     }
@@ -205,12 +200,12 @@ fn start(span: &Span) -> Mark {
 fn sources(value: Node) -> Result<Vec<Entry>, Unreadable> {
     let wrong = |mark| Unreadable::new(mark, "`<<` merges a map or a list of maps");
     match value.content {
-        Content::Map(entries) => Ok(entries),
+        Content::Map(entries) => Ok(entries.into_values().collect()),
         Content::List(items) => {
             let mut all = Vec::new();
             for item in items {
                 match item.content {
-                    Content::Map(entries) => all.extend(entries),
+                    Content::Map(entries) => all.extend(entries.into_values()),
                     _ => return Err(wrong(item.mark)),
                 }
             }

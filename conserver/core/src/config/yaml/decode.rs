@@ -55,14 +55,12 @@ pub(crate) struct UnknownKey {
 pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &Path) -> Decoded<T> {
     let mut decoded = Decoded { value: None, flaws: Vec::new(), unknown: Vec::new() };
     let mut skipped = HashSet::new();
+    let mut told = HashSet::new();
     loop {
         let notes = Notes { skipped: &skipped, unknown: RefCell::default() };
         let result = T::deserialize(Decoder { node, path: path.clone(), notes: &notes });
-        for unknown in notes.unknown.into_inner() {
-            if !decoded.unknown.iter().any(|known| known.path == unknown.path) {
-                decoded.unknown.push(unknown);
-            }
-        }
+        let unknown = notes.unknown.into_inner().into_iter();
+        decoded.unknown.extend(unknown.filter(|unknown| told.insert(unknown.path.clone())));
         let error = match result {
             Ok(value) => {
                 decoded.value = Some(value);
@@ -101,7 +99,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn entries(&self) -> Vec<(&'a Entry, Path)> {
-        let entries = self.node.entries().iter();
+        let entries = self.node.entries();
         let placed = entries.map(|entry| (entry, self.path.key(&entry.key)));
         placed.filter(|(_, path)| !self.notes.skipped.contains(path)).collect()
     }

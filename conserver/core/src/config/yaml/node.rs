@@ -1,5 +1,6 @@
 //! The tree: values with their places.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
 use super::path::{Path, Step};
@@ -32,8 +33,11 @@ pub(crate) enum Content {
     Number(Number),
     Text(String),
     List(Vec<Node>),
-    Map(Vec<Entry>),
+    Map(Entries),
 }
+
+/// The entries of a map by key, in the order of the file.
+pub(crate) type Entries = IndexMap<String, Entry>;
 
 /// One entry of a map.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,16 +57,20 @@ impl Node {
     }
 
     /// The entries of a map; none for anything else.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        match &self.content {
-            Content::Map(entries) => entries,
-            _ => &[],
-        }
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let entries = match &self.content {
+            Content::Map(entries) => Some(entries.values()),
+            _ => None,
+        };
+        entries.into_iter().flatten()
     }
 
     /// The entry of a key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries().iter().find(|entry| entry.key == key)
+        match &self.content {
+            Content::Map(entries) => entries.get(key),
+            _ => None,
+        }
     }
 
     /// The value of a key.
@@ -72,9 +80,10 @@ impl Node {
 
     /// Takes an entry out of a map.
     pub(crate) fn remove(&mut self, key: &str) -> Option<Entry> {
-        let Content::Map(entries) = &mut self.content else { return None };
-        let index = entries.iter().position(|entry| entry.key == key)?;
-        Some(entries.remove(index))
+        match &mut self.content {
+            Content::Map(entries) => entries.shift_remove(key),
+            _ => None,
+        }
     }
 
     /// Whether there is nothing.
@@ -103,7 +112,7 @@ impl Node {
     pub(crate) fn count(&self) -> usize {
         match &self.content {
             Content::List(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
-            Content::Map(entries) => 1 + entries.iter().map(|entry| entry.value.count()).sum::<usize>(),
+            Content::Map(entries) => 1 + entries.values().map(|entry| entry.value.count()).sum::<usize>(),
             _ => 1,
         }
     }
@@ -117,7 +126,7 @@ impl Node {
             Content::Text(text) => Value::String(text.clone()),
             Content::List(items) => items.iter().map(Node::to_json).collect(),
             Content::Map(entries) => {
-                let pairs = entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
+                let pairs = entries.values().map(|entry| (entry.key.clone(), entry.value.to_json()));
                 Value::Object(pairs.collect::<Map<_, _>>())
             }
         }
@@ -142,10 +151,9 @@ impl From<&Value> for Node {
             Value::String(text) => Content::Text(text.clone()),
             Value::Array(items) => Content::List(items.iter().map(Node::from).collect()),
             Value::Object(map) => {
-                let entry = |(key, value): (&String, &Value)| Entry {
-                    key: key.clone(),
-                    mark: Mark::default(),
-                    value: Node::from(value),
+                let entry = |(key, value): (&String, &Value)| {
+                    let (mark, value) = (Mark::default(), Node::from(value));
+                    (key.clone(), Entry { key: key.clone(), mark, value })
                 };
                 Content::Map(map.iter().map(entry).collect())
             }

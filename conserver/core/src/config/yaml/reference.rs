@@ -40,7 +40,7 @@ impl Resolver<'_> {
                 }
             }
             Content::Map(entries) => {
-                for entry in entries {
+                for entry in entries.values_mut() {
                     self.visit(&mut entry.value, &path.key(&entry.key));
                 }
             }
