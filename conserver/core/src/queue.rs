@@ -56,12 +56,17 @@ pub trait Queue: Send + Sync + 'static {
     /// Takes ids for this worker, waiting up to `wait` for the first.
     ///
     /// # Behaviour
-    /// * ids of one list come oldest first; due retries come before them, with at most half the room
+    /// * ids of one list come oldest first; due retries come before them, with at most half the room while there are
+    ///   others
     /// * every list with ids gets its share; lists that share a room never bring more than fits into it
+    /// * lists of weight 0 take what the others leave, in the order of the request
     /// * an id is held by one worker at a time; another occurrence waits and returns to the head of its list when the first is settled
     /// * nothing is taken from a paused list
     /// * a claim that finds nothing writes nothing
+    /// * an id pushed meanwhile ends the wait
     /// * after `wait` with nothing: no leases, not earlier
+    /// * a worker whose lease has ended gets nothing until it renews
+    /// * the suspect lane hands out one suspect at a time to each host
     ///
     /// # Cancel safety
     /// Dropping the future never loses an id: what it took is found by [`Queue::holdings`].
@@ -73,9 +78,12 @@ pub trait Queue: Send + Sync + 'static {
     /// * repeating a call that failed does nothing twice
     /// * an entry that this worker no longer holds is `Gone`: no document, no effect, no egress
     /// * an item whose target has the wrong type is dead-lettered with that reason; the others go on
+    /// * `Finish` writes the documents, applies the effects and pushes to the egress lists, with the trace context
+    /// * `Dead` puts the id on the dead-letter list with its letter, and the document lives as long
     /// * the document keeps its time to live
     /// * what was parked behind the id returns to the head of its list
-    /// * `GiveBack` returns ids to the head of their list, in the order they were taken
+    /// * `GiveBack` returns ids to the head of their list, in the order they were taken; a retry stays one, a suspect
+    ///   stays in its lane
     /// * `Retry` hands the id out again after its delay, with its tries
     async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>>;
 
@@ -92,9 +100,13 @@ pub trait Queue: Send + Sync + 'static {
     /// * later claims, settlements and renewals of the dead worker do nothing
     /// * a second recovery finds nothing
     /// * struck ids go to the suspect lane; those struck for the second time while alone are dead-lettered `poison`
+    /// * a suspect that is not struck stays in its lane
     async fn recover(&self, dead: &WorkerId, strikes: &Strikes) -> Result<Recovered>;
 
     /// All registered workers.
+    ///
+    /// # Behaviour
+    /// * a worker is there from its registration to its recovery, with how much it holds
     async fn workers(&self) -> Result<Vec<WorkerStatus>>;
 
     /// A keeper for this worker's lease, for use on a thread of its own.
@@ -103,13 +115,20 @@ pub trait Queue: Send + Sync + 'static {
     /// Puts ids at the end of a list; answers its length.
     ///
     /// # Behaviour
+    /// * ids keep their order, and the same id may stand there many times
     /// * a key of another type is `WrongType`
     async fn push(&self, list: &QueueName, ids: &[VconId]) -> Result<u64>;
 
     /// Up to `count` ids from the head of a list, without taking them.
+    ///
+    /// # Behaviour
+    /// * the head comes first, and nothing is taken
     async fn peek(&self, list: &QueueName, count: usize) -> Result<Vec<VconId>>;
 
     /// How much lies where, for each of these lists.
+    ///
+    /// # Behaviour
+    /// * every place that an id can be in is counted
     async fn status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>>;
 
     /// Stops or resumes claims from a list, for all workers.
@@ -119,21 +138,29 @@ pub trait Queue: Send + Sync + 'static {
     async fn set_paused(&self, list: &QueueName, paused: bool) -> Result<bool>;
 
     /// Dead letters of a dead-letter list, oldest first, with what is known about each.
+    ///
+    /// # Behaviour
+    /// * pages begin at the head; an entry that another program put there has no letter
     async fn dead_letters(&self, dlq: &QueueName, paging: Paging) -> Result<Vec<Letter>>;
 
     /// Moves dead letters to the end of `target`; answers how many of `letters` were still there.
     ///
     /// # Behaviour
+    /// * each id named is moved once, and one that is no longer there is not
     /// * no id is lost or doubled if the process dies in between
     async fn replay(&self, dlq: &QueueName, letters: &[VconId], target: &QueueName) -> Result<usize>;
 
     /// Drops dead letters; answers how many of `letters` were still there.
+    ///
+    /// # Behaviour
+    /// * only those named are gone, with what was known about them
     async fn discard(&self, dlq: &QueueName, letters: &[VconId]) -> Result<usize>;
 
     /// Returns retries, suspects and parked ids of these lists to the lists themselves.
     ///
     /// # Behaviour
-    /// * afterwards every id that no live worker holds is on a plain list
+    /// * afterwards every id that no live worker holds is on a plain list; what is parked behind an id that runs follows
+    ///   when that one is settled
     async fn drain(&self, lists: &[QueueName]) -> Result<Drained>;
 
     /// Extends the time to live of what waits, runs or is dead, if this process is the elected sweeper.
@@ -150,11 +177,20 @@ pub trait LeaseKeeper: Send {
     /// Renews the lease; `false` if the worker was recovered meanwhile and has to take a new id.
     ///
     /// `progress` is how long ago the worker last claimed or proved its lists empty.
+    ///
+    /// # Behaviour
+    /// * a lease that has ended is revived, unless recovery was faster
     fn renew(&mut self, progress: Duration) -> Result<bool>;
 
     /// Puts one entry that blocks its thread on `dlq`, and everything else back.
+    ///
+    /// # Behaviour
+    /// * the stuck id is a dead letter, the others stand at the head of their lists in order, the worker is gone
     fn abandon(&mut self, stuck: &Entry, dlq: &QueueName, letter: &DeadLetter) -> Result<()>;
 
     /// Puts everything back.
+    ///
+    /// # Behaviour
+    /// * all ids stand at the head of their lists in order, and the worker is gone
     fn release(&mut self) -> Result<Recovered>;
 }

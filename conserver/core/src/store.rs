@@ -102,6 +102,7 @@ pub trait VconStore: Send + Sync + 'static {
     /// # Behaviour
     /// * `false`, and nothing written, if the entry is no longer this worker's
     /// * keeps the time to live
+    /// * a key of another type is `WrongType` and stays as it is
     async fn checkpoint(
         &self,
         worker: &WorkerId,

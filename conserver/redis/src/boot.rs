@@ -101,11 +101,6 @@ impl RedisQueue {
         let doing = "look at our keys";
         let mut look = redis::pipe();
         look.cmd("SET").arg(keys::FORMAT_KEY).arg(keys::FORMAT).arg("NX").cmd("GET").arg(keys::FORMAT_KEY);
-        let types =
-            [(keys::WORKERS, "zset"), (keys::BUSY, "hash"), (keys::PARKED, "hash"), (keys::PAUSED, "set")];
-        for (key, _) in types {
-            look.cmd("TYPE").arg(key);
-        }
         let mut answers = self.client.pipeline(doing, &look).await?.into_iter().skip(1);
         let format = answers.next().and_then(text).unwrap_or_default();
         if format != keys::FORMAT.to_string() {
@@ -113,14 +108,9 @@ impl RedisQueue {
             let advice = "another version of the conserver laid out this Redis: run that one, or `drain` with it first";
             return Ok(finding(Gravity::Fatal, "layout", &found, advice));
         }
-        for ((key, expected), kind) in types.into_iter().zip(answers) {
-            let kind = text(kind).unwrap_or_default();
-            if kind != "none" && kind != expected {
-                let found = format!("`{key}` holds a {kind}, not a {expected}");
-                let advice =
-                    "another program uses this key: remove it, or give the conserver a database of its own";
-                return Ok(finding(Gravity::Fatal, "layout", &found, advice));
-            }
+        let wrong = self.misplaced([], None).await?;
+        if !wrong.is_empty() {
+            return Ok(finding(Gravity::Fatal, "layout", &wrong.join(", "), crate::misplaced::MEND));
         }
         Ok(finding(Gravity::Good, "layout", &format!("our keys have version {format}"), ""))
     }

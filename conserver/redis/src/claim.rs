@@ -7,9 +7,9 @@ use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Result, WorkerId};
 use redis::Value;
 
-use crate::options::Delivery;
+use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{array, count, integer, text, unexpected};
+use crate::reply::{array, count, integer, text, texts, unexpected};
 
 /// Two claims that found nothing are at least this far apart, however many hints come.
 const DEBOUNCE: Duration = Duration::from_millis(1);
@@ -18,17 +18,18 @@ const MAX_BATCH: usize = 256;
 
 impl RedisQueue {
     pub(crate) async fn claim_ids(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        if self.options.delivery == Delivery::AtMostOnce && request.lane == Lane::Main {
-            return self.pop_ids(request).await;
-        }
         self.hints.watch(request.lists);
         let end = Instant::now() + request.wait;
         loop {
             let asked = Instant::now();
-            let claimed = self.claim_once(worker, request).await?;
+            let (mut claimed, parked) = self.claim_once(worker, request, lane_of(request.lane)).await?;
+            self.explain(&mut claimed, worker).await?;
             let now = Instant::now();
-            if !claimed.leases.is_empty() || claimed.unregistered || now >= end {
+            if !claimed.leases.is_empty() || claimed.unregistered || (now >= end && !parked) {
                 return Ok(claimed);
+            }
+            if parked {
+                continue;
             }
             let pause = self.options.poll.min(end - now);
             // A hint is only a hint: without one, the poll finds what came.
@@ -39,94 +40,79 @@ impl RedisQueue {
         }
     }
 
-    async fn claim_once(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
+    /// One claim; also tells whether it set other occurrences aside, so that there may be more behind them.
+    pub(crate) async fn claim_once(
+        &self,
+        worker: &WorkerId,
+        request: &ClaimRequest<'_>,
+        lane: &str,
+    ) -> Result<(Claimed, bool)> {
         let room = request.rooms.iter().sum::<usize>().min(MAX_BATCH);
-        let lane = match request.lane {
-            Lane::Main => "main",
-            Lane::Suspects => "suspects",
-        };
         let mut command = self.scripts.claim.call();
         command.arg(worker.as_str()).arg(room).arg(lane).arg(request.lists.len());
         for (share, quota) in request.lists.iter().zip(quotas(request.lists, room)) {
             command.arg(share.list.as_str()).arg(quota).arg(share.room + 1);
         }
         command.arg(request.rooms);
-        let reply = self.client.script("claim ids", &self.scripts.claim, &command).await?;
-        read_claim(reply, request.lists)
+        let reply = self.client.script("claim ids", &self.scripts.claim, &command).await;
+        match reply {
+            Ok(reply) => read_claim(reply, request.lists),
+            Err(error) => {
+                let lists = request.lists.iter().map(|share| &share.list);
+                Err(self.explained(error, lists, Some(worker)).await)
+            }
+        }
     }
 
     /// Everything this worker holds by Redis' account, for reconciling.
     pub(crate) async fn held_by(&self, worker: &WorkerId) -> Result<Vec<Lease>> {
         let doing = "list what this worker holds";
         let lists =
-            self.client.command(doing, redis::cmd("SMEMBERS").arg(crate::keys::worker_lists(worker))).await?;
-        let mut leases = Vec::new();
-        for list in array(lists, "SMEMBERS")?.into_iter().filter_map(text) {
-            let list = QueueName::new(list);
-            let held = self
-                .client
-                .command(
-                    doing,
-                    redis::cmd("LRANGE").arg(crate::keys::in_flight(&list, worker)).arg(0).arg(-1),
-                )
-                .await?;
-            for entry in array(held, "LRANGE")?.into_iter().filter_map(text) {
-                leases.push(self.lease_of(&list, &entry).await?);
+            self.client.command(doing, redis::cmd("SMEMBERS").arg(keys::worker_lists(worker))).await?;
+        let lists: Vec<QueueName> = texts(lists, "SMEMBERS")?.into_iter().map(QueueName::new).collect();
+        let mut held = redis::pipe();
+        for list in &lists {
+            held.cmd("LRANGE").arg(keys::in_flight(list, worker)).arg(0).arg(-1);
+        }
+        let mut entries = Vec::new();
+        for (list, held) in lists.iter().zip(self.client.pipeline(doing, &held).await?) {
+            // A key that is no list holds nothing of ours; `advise` and every claim name it.
+            for entry in texts(held, "LRANGE").unwrap_or_default() {
+                let (token, id) = split_entry(&entry).ok_or_else(|| unexpected("LRANGE"))?;
+                entries.push(Entry { list: list.clone(), token, id });
             }
         }
-        Ok(leases)
+        self.leases_of(entries).await
     }
 
-    async fn lease_of(&self, list: &QueueName, entry: &str) -> Result<Lease> {
-        let (token, id) = split_entry(entry).ok_or_else(|| unexpected("LRANGE"))?;
+    /// Entries with what lies beside them.
+    pub(crate) async fn leases_of(&self, entries: Vec<Entry>) -> Result<Vec<Lease>> {
         let mut facts = redis::pipe();
-        facts
-            .cmd("LINDEX")
-            .arg(crate::keys::context(list, &id))
-            .arg(0)
-            .cmd("HGET")
-            .arg(crate::keys::tries(list))
-            .arg(token)
-            .cmd("STRLEN")
-            .arg(crate::keys::document(&id));
-        let mut facts = self.client.pipeline("read an entry", &facts).await?.into_iter();
-        let context = facts.next().and_then(text);
-        let tries = facts.next().and_then(text);
-        let document_bytes = facts.next().and_then(|v| integer(&v, "STRLEN").ok());
-        Ok(Lease {
-            entry: Entry { list: list.clone(), token, id },
-            context,
-            document_bytes: document_bytes.and_then(|n| usize::try_from(n).ok()),
-            tries: tries.map(|t| read_tries(&t)).unwrap_or_default(),
-        })
+        for entry in &entries {
+            facts.cmd("LINDEX").arg(keys::context(&entry.list, &entry.id)).arg(0);
+            facts.cmd("HGET").arg(keys::tries(&entry.list)).arg(entry.token);
+            facts.cmd("STRLEN").arg(keys::document(&entry.id));
+        }
+        let mut facts = self.client.pipeline("read entries", &facts).await?.into_iter();
+        let mut next = || facts.next().unwrap_or(Value::Nil);
+        let leases = entries.into_iter().map(|entry| {
+            let (context, tries, bytes) = (text(next()), text(next()), next());
+            Lease {
+                entry,
+                context,
+                document_bytes: integer(&bytes, "STRLEN").ok().and_then(|n| usize::try_from(n).ok()),
+                tries: tries.map(|t| read_tries(&t)).unwrap_or_default(),
+            }
+        });
+        Ok(leases.collect())
     }
+}
 
-    /// The Python server's way: what is popped is gone from Redis.
-    async fn pop_ids(&self, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        let mut claimed = Claimed { lengths: vec![0; request.lists.len()], ..Claimed::default() };
-        let paused = self.paused(request.lists).await?;
-        let lists: Vec<&QueueName> =
-            request.lists.iter().map(|s| &s.list).zip(paused).filter(|(_, p)| !p).map(|(l, _)| l).collect();
-        // The blocking wait has to end well before the connection's own time-out.
-        let wait = request.wait.min(self.options.response_timeout / 2).as_secs_f64().max(0.01);
-        if lists.is_empty() || request.rooms.iter().all(|room| *room == 0) {
-            tokio::time::sleep(Duration::from_secs_f64(wait)).await;
-            return Ok(claimed);
-        }
-        let mut command = redis::cmd("BLPOP");
-        for list in &lists {
-            command.arg(list.as_str());
-        }
-        command.arg(wait);
-        let mut popped = array(self.popping.command("pop an id", &command).await?, "BLPOP")?.into_iter();
-        let (Some(list), Some(id)) = (popped.next().and_then(text), popped.next().and_then(text)) else {
-            return Ok(claimed);
-        };
-        let (list, id) = (QueueName::new(list), VconId::from(id));
-        let mut lease = self.lease_of(&list, &format!("0|{id}")).await?;
-        lease.entry = Entry { list, token: 0, id };
-        claimed.leases.push(lease);
-        Ok(claimed)
+/// The word for a lane in the claim script.
+fn lane_of(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Main => "main",
+        Lane::Suspects => "suspects",
     }
 }
 
@@ -139,16 +125,16 @@ fn quotas(lists: &[ListShare], room: usize) -> impl Iterator<Item = usize> {
             return 0;
         }
         let part = (room as u64 * u64::from(share.weight)).div_ceil(sum);
-        usize::try_from(part).unwrap_or(room).clamp(1, room.max(1))
+        usize::try_from(part).unwrap_or(room)
     })
 }
 
-fn read_claim(reply: Value, lists: &[ListShare]) -> Result<Claimed> {
+fn read_claim(reply: Value, lists: &[ListShare]) -> Result<(Claimed, bool)> {
     const WHAT: &str = "a claim";
     let mut parts = array(reply, WHAT)?.into_iter();
     let status = integer(&parts.next().unwrap_or(Value::Nil), WHAT)?;
     let lengths = array(parts.next().unwrap_or(Value::Nil), WHAT)?.iter().map(count).collect();
-    let mut claimed = Claimed { leases: Vec::new(), lengths, unregistered: status == -1 };
+    let mut claimed = Claimed { lengths, unregistered: status == -1, ..Claimed::default() };
     for entry in array(parts.next().unwrap_or(Value::Nil), WHAT)? {
         let line = text(entry).ok_or_else(|| unexpected(WHAT))?;
         claimed.leases.push(read_entry(&line, lists).ok_or_else(|| unexpected(WHAT))?);
@@ -161,7 +147,13 @@ fn read_claim(reply: Value, lists: &[ListShare]) -> Result<Claimed> {
         lease.context = context.and_then(text);
         lease.tries = tries.and_then(text).map(|t| read_tries(&t)).unwrap_or_default();
     }
-    Ok(claimed)
+    for broken in array(parts.next().unwrap_or(Value::Nil), WHAT)? {
+        let index = usize::try_from(integer(&broken, WHAT)?).unwrap_or(0);
+        let share = index.checked_sub(1).and_then(|i| lists.get(i)).ok_or_else(|| unexpected(WHAT))?;
+        claimed.problems.push((share.list.clone(), String::new()));
+    }
+    let parked = parts.next().is_some_and(|n| count(&n) > 0);
+    Ok((claimed, parked))
 }
 
 /// Reads `list index \n token \n bytes \n id`.
@@ -204,6 +196,12 @@ mod tests {
         let lists = [share("a", 3), share("b", 1), share("c", 1)];
         assert_eq!(quotas(&lists, 10).collect::<Vec<_>>(), [6, 2, 2]);
         assert_eq!(quotas(&lists, 1).collect::<Vec<_>>(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_list_of_no_weight_has_no_quota() {
+        assert_eq!(quotas(&[share("a", 1), share("b", 0)], 10).collect::<Vec<_>>(), [10, 0]);
+        assert_eq!(quotas(&[share("a", 0), share("b", 0)], 10).collect::<Vec<_>>(), [0, 0]);
     }
 
     #[test]

@@ -61,10 +61,7 @@ impl Client {
 
     /// Runs one command.
     pub(crate) async fn command(&self, doing: &str, command: &Cmd) -> Result<Value> {
-        let live = self.live(doing).await?;
-        let mut connection = live.connection;
-        let answer = connection.send_packed_command(command).await;
-        self.told(doing, live.made, answer)
+        self.raw(doing, command).await?.map_err(|e| classify(doing, e))
     }
 
     /// Runs a pipeline; answers each command's reply, an error among them included.
@@ -75,7 +72,13 @@ impl Client {
         let live = self.live(doing).await?;
         let mut connection = live.connection;
         let answer = connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
-        self.told(doing, live.made, answer)
+        let answers = self.told(doing, live.made, answer)?;
+        for answer in &answers {
+            if let Value::ServerError(error) = answer {
+                self.forget(live.made, &error.clone().into());
+            }
+        }
+        Ok(answers)
     }
 
     /// Runs a pipeline as one transaction; any error in it is the call's.
@@ -140,11 +143,11 @@ impl Client {
     async fn raw(&self, doing: &str, command: &Cmd) -> Result<RedisResult<Value>> {
         let live = self.live(doing).await?;
         let mut connection = live.connection;
-        let answer = connection.send_packed_command(command).await;
+        let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
         if let Err(error) = &answer {
             self.forget(live.made, error);
         }
-        Ok(answer.and_then(Value::extract_error))
+        Ok(answer)
     }
 
     fn told<T>(&self, doing: &str, made: Instant, answer: RedisResult<T>) -> Result<T> {

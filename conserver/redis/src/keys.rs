@@ -10,13 +10,13 @@
 //! | `cs:wl:<worker>` | set | lists of which it holds entries | with the registration |
 //! | `cs:infl:{<list>}:<worker>` | list | `token\|id` held now | settled or recovered |
 //! | `cs:busy` | hash | id → worker that runs it | settled or recovered |
-//! | `cs:parked` | hash | id → lists of its other occurrences | when the id is settled |
+//! | `cs:parked` | hash | id → `[[list, how often], …]`: its other occurrences | when the id is settled |
 //! | `cs:retry:{<list>}` | sorted set | `token\|id` → due (ms) | claimed or drained |
 //! | `cs:tries:{<list>}` | hash | token → what earlier runs left | settled |
 //! | `cs:suspect:{<list>}` | list | `token\|id` for the suspect lane | claimed or drained |
-//! | `cs:lane:<realm>` | string | worker that serves the suspect lane of a host | 10 s |
+//! | `cs:lane:<realm>` | string | worker that serves the suspect lane of a host; void while it holds nothing | 1 day |
 //! | `cs:paused` | set | lists nothing is claimed from | resumed |
-//! | `cs:new:<token>:<n>` | any | a large document before its settlement | renamed, or 10 min |
+//! | `cs:new:<worker>:<n>` | any | a large document before its settlement | renamed, or 10 min |
 //! | `cs:dlq:<dead-letter list>:<id>` | hash | why an id is a dead letter | replayed, discarded, or with the document |
 //! | `cs:expiring` | sorted set | ids that a link lets expire → when (ms) | passed |
 //! | `cs:sweeper` | string | who extends times to live | 1 min |
@@ -37,10 +37,24 @@ pub(crate) const BUSY: &str = "cs:busy";
 pub(crate) const PARKED: &str = "cs:parked";
 /// Lists nothing is claimed from.
 pub(crate) const PAUSED: &str = "cs:paused";
+/// Ids that a link lets expire.
+pub(crate) const EXPIRING: &str = "cs:expiring";
 /// What could not be put where it belongs.
 pub(crate) const STRAY: &str = "cs:stray";
 /// Who extends times to live.
 pub(crate) const SWEEPER: &str = "cs:sweeper";
+
+/// The keys that all workers share, with their types.
+pub(crate) const SHARED: &[(&str, &str)] = &[
+    ("cs:seq", "string"),
+    (WORKERS, "zset"),
+    (BUSY, "hash"),
+    (PARKED, "hash"),
+    (PAUSED, "set"),
+    (EXPIRING, "zset"),
+    (SWEEPER, "string"),
+    (STRAY, "list"),
+];
 
 /// The document of an id.
 pub(crate) fn document(id: &VconId) -> String {
@@ -77,9 +91,10 @@ pub(crate) fn suspects(list: &QueueName) -> String {
     format!("cs:suspect:{{{list}}}")
 }
 
-/// A large document before its settlement.
-pub(crate) fn staged(token: u64, n: usize) -> String {
-    format!("cs:new:{token}:{n}")
+/// A large document before its settlement. Each call has another `n`: one that was delayed on its way must not
+/// overwrite what a later one staged.
+pub(crate) fn staged(worker: &WorkerId, n: u64) -> String {
+    format!("cs:new:{worker}:{n}")
 }
 
 /// Why an id is a dead letter.

@@ -64,6 +64,7 @@ impl LeaseKeeper for Keeper {
             .arg(self.worker.as_str())
             .arg(millis(self.options.dlq_expiry))
             .arg(self.options.context_expiry.as_secs().max(1))
+            .arg(millis(self.options.vcon_expiry))
             .arg(1)
             .arg("X")
             .arg(stuck.list.as_str())

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use conserver_core::queue::{
-    ClaimRequest, Claimed, Drained, Lease, LeaseKeeper, Letter, ListStatus, Paging, Queue, Recovered,
+    ClaimRequest, Claimed, Drained, Lane, Lease, LeaseKeeper, Letter, ListStatus, Paging, Queue, Recovered,
     Settled, Settlement, Strikes, WorkerInfo, WorkerStatus,
 };
 use conserver_core::vcon::VconId;
@@ -67,7 +67,10 @@ impl Queue for RedisQueue {
     }
 
     async fn claim(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        self.claim_ids(worker, request).await
+        match (self.options.delivery, request.lane) {
+            (Delivery::AtMostOnce, Lane::Main) => self.pop_ids(worker, request).await,
+            _ => self.claim_ids(worker, request).await,
+        }
     }
 
     async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>> {
@@ -75,9 +78,6 @@ impl Queue for RedisQueue {
     }
 
     async fn holdings(&self, worker: &WorkerId) -> Result<Vec<Lease>> {
-        if self.options.delivery == Delivery::AtMostOnce {
-            return Ok(Vec::new());
-        }
         self.held_by(worker).await
     }
 

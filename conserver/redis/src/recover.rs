@@ -1,6 +1,6 @@
-//! Workers come and go: registration, recovery of what a dead one held, drain.
+//! Workers come and go: registration, and recovery of what a dead one held.
 
-use conserver_core::queue::{Drained, LEASE, Recovered, Strikes, WorkerInfo, WorkerStatus};
+use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerInfo, WorkerStatus};
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Result, WorkerId};
 use redis::{Cmd, Value};
@@ -10,9 +10,6 @@ use crate::queue::RedisQueue;
 use crate::reply::{array, count, integer, text, texts};
 use crate::script::Scripts;
 use crate::settle::millis;
-
-/// One drain script returns at most this many ids, so that no script holds Redis up.
-const DRAIN_PAGE: usize = 1000;
 
 impl RedisQueue {
     pub(crate) async fn register_worker(&self, worker: &WorkerInfo) -> Result<()> {
@@ -31,14 +28,19 @@ impl RedisQueue {
             .arg(&worker.version)
             .arg("suspects")
             .arg(u8::from(worker.suspects));
-        self.client.script("register a worker", &self.scripts.renew, &command).await.map(drop)
+        match self.client.script("register a worker", &self.scripts.renew, &command).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.explained(error, [], Some(&worker.id)).await),
+        }
     }
 
     pub(crate) async fn recover_worker(&self, dead: &WorkerId, strikes: &Strikes) -> Result<Recovered> {
         let mut command = self.scripts.recover.call();
         add_recovery(&mut command, dead, strikes, millis(self.options.dlq_expiry));
-        let reply = self.client.script("recover a worker", &self.scripts.recover, &command).await?;
-        read_recovery(reply)
+        match self.client.script("recover a worker", &self.scripts.recover, &command).await {
+            Ok(reply) => read_recovery(reply),
+            Err(error) => Err(self.explained(error, [], Some(dead)).await),
+        }
     }
 
     pub(crate) async fn all_workers(&self) -> Result<Vec<WorkerStatus>> {
@@ -65,28 +67,6 @@ impl RedisQueue {
             workers.push(worker_status(id, lease - now, &fields, in_flight));
         }
         Ok(workers)
-    }
-
-    pub(crate) async fn drain_lists(&self, lists: &[QueueName]) -> Result<Drained> {
-        let mut drained = Drained::default();
-        loop {
-            let mut command = self.scripts.drain.call();
-            command.arg(DRAIN_PAGE);
-            for list in lists {
-                command.arg(list.as_str());
-            }
-            let reply = self.client.script("drain", &self.scripts.drain, &command).await?;
-            let counts: Vec<u64> = array(reply, "a drain")?.iter().map(count).collect();
-            let [delayed, suspects, parked, more] = counts[..] else {
-                return Err(crate::reply::unexpected("a drain"));
-            };
-            drained.delayed += delayed;
-            drained.suspects += suspects;
-            drained.parked += parked;
-            if more == 0 {
-                return Ok(drained);
-            }
-        }
     }
 }
 

@@ -53,13 +53,14 @@ impl Scripts {
     /// Reads the files that were compiled in.
     pub(crate) fn new() -> Self {
         const PLACE: &str = include_str!("lua/place.lua");
+        const DOCUMENT: &str = include_str!("lua/document.lua");
         Self {
             claim: Script::new(&[include_str!("lua/claim.lua")]),
-            settle: Script::new(&[PLACE, include_str!("lua/settle.lua")]),
+            settle: Script::new(&[PLACE, DOCUMENT, include_str!("lua/settle.lua")]),
             recover: Script::new(&[PLACE, include_str!("lua/recover.lua")]),
             renew: Script::new(&[include_str!("lua/renew.lua")]),
-            checkpoint: Script::new(&[include_str!("lua/checkpoint.lua")]),
-            replay: Script::new(&[PLACE, include_str!("lua/replay.lua")]),
+            checkpoint: Script::new(&[DOCUMENT, include_str!("lua/checkpoint.lua")]),
+            replay: Script::new(&[include_str!("lua/replay.lua")]),
             drain: Script::new(&[PLACE, include_str!("lua/drain.lua")]),
             extend: Script::new(&[include_str!("lua/extend.lua")]),
         }

@@ -1,5 +1,7 @@
 //! Ending leases: from settlements to the arguments of the settle script, and back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use conserver_core::link::Effect;
 use conserver_core::queue::{End, Settled, Settlement};
 use conserver_core::store::{DocumentWrite, Encoding};
@@ -27,18 +29,25 @@ impl RedisQueue {
             .arg(worker.as_str())
             .arg(millis(self.options.dlq_expiry))
             .arg(self.options.context_expiry.as_secs().max(1))
+            .arg(millis(self.options.vcon_expiry))
             .arg(batch.len());
         for settlement in batch {
-            add_item(&mut command, &mut pipeline, settlement);
+            add_item(&mut command, &mut pipeline, worker, settlement);
         }
         let doing = "settle";
         let answers = if pipeline.is_empty() {
-            self.client.script(doing, &self.scripts.settle, &command).await?
+            self.client.script(doing, &self.scripts.settle, &command).await
         } else {
             pipeline.add_command(command);
-            self.staged_script(doing, &pipeline).await?
+            self.staged_script(doing, &pipeline).await
         };
-        let answers = array(answers, doing)?;
+        let answers = match answers {
+            Ok(answers) => array(answers, doing)?,
+            Err(error) => {
+                let lists = batch.iter().map(|settlement| &settlement.lease.entry.list);
+                return Err(self.explained(error, lists, Some(worker)).await);
+            }
+        };
         if answers.len() != batch.len() {
             return Err(unexpected(doing));
         }
@@ -71,7 +80,7 @@ async fn last_answer(client: &Client, doing: &str, pipeline: &Pipeline) -> Resul
     Ok(last)
 }
 
-fn add_item(command: &mut Cmd, pipeline: &mut Pipeline, settlement: &Settlement) {
+fn add_item(command: &mut Cmd, pipeline: &mut Pipeline, worker: &WorkerId, settlement: &Settlement) {
     let lease = &settlement.lease;
     let entry = &lease.entry;
     let (kind, documents): (&str, &[DocumentWrite]) = match &settlement.end {
@@ -113,8 +122,8 @@ fn add_item(command: &mut Cmd, pipeline: &mut Pipeline, settlement: &Settlement)
         }
     }
     command.arg(documents.len());
-    for (n, document) in documents.iter().enumerate() {
-        let (mode, payload) = stage(pipeline, entry.token, n, document);
+    for document in documents {
+        let (mode, payload) = stage(pipeline, worker, document);
         command.arg(document.id.as_str()).arg(mode);
         match payload {
             Some(key) => command.arg(key),
@@ -154,11 +163,11 @@ fn add_actions(command: &mut Cmd, end: &End) {
 /// How a document travels: its text within the script's arguments, or a key written just before the script.
 pub(crate) fn stage(
     pipeline: &mut Pipeline,
-    token: u64,
-    n: usize,
+    worker: &WorkerId,
     document: &DocumentWrite,
 ) -> (&'static str, Option<String>) {
-    let key = keys::staged(token, n);
+    static STAGED: AtomicU64 = AtomicU64::new(0);
+    let key = keys::staged(worker, STAGED.fetch_add(1, Ordering::Relaxed));
     match document.encoding {
         Encoding::Text if document.json.len() <= INLINE => return ("s", None),
         Encoding::Text => {

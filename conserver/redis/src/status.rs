@@ -22,7 +22,7 @@ impl RedisQueue {
             command.arg(id.as_str());
         }
         let length = self.client.command(&format!("push to `{list}`"), &command).await?;
-        Ok(count(&checked(length, list)?))
+        Ok(count(&length))
     }
 
     pub(crate) async fn peek_ids(
@@ -37,7 +37,7 @@ impl RedisQueue {
         let mut command = redis::cmd("LRANGE");
         command.arg(list.as_str()).arg(offset).arg(offset.saturating_add(limit - 1).min(i64::MAX as usize));
         let ids = self.client.command(&format!("read `{list}`"), &command).await?;
-        Ok(texts(checked(ids, list)?, "LRANGE")?.into_iter().map(VconId::from).collect())
+        Ok(texts(ids, "LRANGE")?.into_iter().map(VconId::from).collect())
     }
 
     pub(crate) async fn list_status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>> {
@@ -66,10 +66,8 @@ impl RedisQueue {
         let mut answers = self.client.pipeline(DOING, &plain).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil);
         let now = milliseconds(next())?;
-        let parked: Vec<Vec<String>> = texts(next(), DOING)?
-            .iter()
-            .map(|lists| serde_json::from_str(lists).unwrap_or_default())
-            .collect();
+        let parked: Vec<Vec<(String, u64)>> =
+            texts(next(), DOING)?.iter().map(|runs| serde_json::from_str(runs).unwrap_or_default()).collect();
         let workers = texts(next(), DOING)?;
         let mut status: Vec<ListStatus> = lists
             .iter()
@@ -84,7 +82,12 @@ impl RedisQueue {
                     suspects: count(&next()),
                     dead: count(&next()),
                     paused: count(&next()) == 1,
-                    parked: parked.iter().flatten().filter(|name| *name == list.as_str()).count() as u64,
+                    parked: parked
+                        .iter()
+                        .flatten()
+                        .filter(|(name, _)| name == list.as_str())
+                        .map(|(_, n)| n)
+                        .sum(),
                     in_flight: 0,
                 })
             })
@@ -110,7 +113,7 @@ impl RedisQueue {
             .client
             .command("pause or resume a list", redis::cmd(command).arg(keys::PAUSED).arg(list.as_str()))
             .await?;
-        Ok(integer(&checked(changed, list)?, command)? == 1)
+        Ok(integer(&changed, command)? == 1)
     }
 
     /// Which of these lists are paused.
@@ -125,13 +128,5 @@ impl RedisQueue {
         }
         let flags = self.client.command("read pause flags", &command).await?;
         Ok(array(flags, "SMISMEMBER")?.iter().map(|flag| count(flag) == 1).collect())
-    }
-}
-
-/// A command's own error is the call's error.
-fn checked(value: Value, list: &QueueName) -> Result<Value> {
-    match value.extract_error() {
-        Ok(value) => Ok(value),
-        Err(error) => Err(crate::error::classify(&format!("use `{list}`"), error)),
     }
 }

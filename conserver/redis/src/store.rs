@@ -135,12 +135,13 @@ impl VconStore for RedisQueue {
     async fn checkpoint(&self, worker: &WorkerId, entry: &Entry, document: &DocumentWrite) -> Result<bool> {
         let doing = "save a document in the middle of a run";
         let mut pipeline = redis::pipe();
-        let (mode, staged) = stage(&mut pipeline, entry.token, 0, document);
+        let (mode, staged) = stage(&mut pipeline, worker, document);
         let mut command = self.scripts.checkpoint.call();
         command
             .arg(worker.as_str())
             .arg(entry.list.as_str())
             .arg(format!("{}|{}", entry.token, entry.id))
+            .arg(millis(self.options.vcon_expiry))
             .arg(document.id.as_str())
             .arg(mode);
         match staged {

@@ -2,12 +2,11 @@
 
 use conserver_core::Result;
 use conserver_core::queue::LEASE;
-use redis::Value;
 use serde::Serialize;
 
 use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{array, count, integer, text, texts};
+use crate::reply::{count, texts};
 
 /// Something without an owner.
 #[derive(Debug, Clone, Serialize)]
@@ -71,28 +70,6 @@ impl RedisQueue {
         Ok(strays)
     }
 
-    /// Returns what unregistered workers still hold to its lists; answers how many entries.
-    pub async fn reclaim(&self) -> Result<u64> {
-        let doing = "return what lost workers hold";
-        let workers =
-            self.client.command(doing, redis::cmd("ZRANGE").arg(keys::WORKERS).arg(0).arg(-1)).await?;
-        let workers = texts(workers, "ZRANGE")?;
-        let mut returned = 0;
-        for key in self.scan("cs:wl:*").await? {
-            let worker = key.trim_start_matches("cs:wl:").to_owned();
-            if !workers.contains(&worker) {
-                let recovered = self.recover_worker(&worker.as_str().into(), &Default::default()).await?;
-                returned += recovered.returned;
-            }
-        }
-        for (id, worker) in self.busy().await? {
-            if !workers.contains(&worker) {
-                self.client.command(doing, redis::cmd("HDEL").arg(keys::BUSY).arg(id)).await?;
-            }
-        }
-        Ok(returned)
-    }
-
     async fn orphaned_busy(&self, workers: &[String]) -> Result<u64> {
         Ok(self.busy().await?.iter().filter(|(_, worker)| !workers.contains(worker)).count() as u64)
     }
@@ -105,20 +82,5 @@ impl RedisQueue {
             pairs.push((id, worker));
         }
         Ok(pairs)
-    }
-
-    async fn scan(&self, pattern: &str) -> Result<Vec<String>> {
-        let mut found = Vec::new();
-        let mut cursor = 0;
-        loop {
-            let mut command = redis::cmd("SCAN");
-            command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
-            let mut page = array(self.client.command("scan our keys", &command).await?, "SCAN")?.into_iter();
-            cursor = integer(&page.next().unwrap_or(Value::Nil), "SCAN")?;
-            found.extend(array(page.next().unwrap_or(Value::Nil), "SCAN")?.into_iter().filter_map(text));
-            if cursor == 0 {
-                return Ok(found);
-            }
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conserver_core::vcon::VconId;
-use conserver_core::{QueueName, Result};
+use conserver_core::{ErrorKind, QueueName, Result};
 
 use crate::claim::split_entry;
 use crate::keys;
@@ -42,7 +42,7 @@ impl RedisQueue {
         }
         let now = self.client.command("read the time", &redis::cmd("TIME")).await?;
         let now = crate::recover::milliseconds(now)?;
-        let purge = redis::cmd("ZREMRANGEBYSCORE").arg("cs:expiring").arg("-inf").arg(now).to_owned();
+        let purge = redis::cmd("ZREMRANGEBYSCORE").arg(keys::EXPIRING).arg("-inf").arg(now).to_owned();
         self.client.command("forget what has expired", &purge).await?;
         Ok(Some(extended))
     }
@@ -67,8 +67,12 @@ impl RedisQueue {
         for start in (0..).step_by(PAGE) {
             let mut page = redis::cmd("LRANGE");
             page.arg(key).arg(start).arg(start + PAGE - 1);
-            let members =
-                texts(self.client.command("page a list", &page).await?, "LRANGE").unwrap_or_default();
+            let members = match self.client.command("page a list", &page).await {
+                Ok(members) => texts(members, "LRANGE")?,
+                // No list, no ids.
+                Err(error) if error.kind() == ErrorKind::WrongType => Vec::new(),
+                Err(error) => return Err(error),
+            };
             let last = members.len() < PAGE;
             extended += self.extend(members, entries, least, dlq).await?;
             if last {

@@ -2,7 +2,7 @@
 //!
 //! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
-//! * [`storage_suite!`], [`link_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
+//! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
 //!
 //! It knows the contracts and no implementation. A server that is not installed fails the test with the name of its
@@ -15,8 +15,11 @@ pub mod json;
 pub mod link_suite;
 pub mod postgres;
 mod process;
+mod queue_fixture;
+pub mod queue_suite;
 pub mod redis;
 pub mod storage_suite;
+pub mod store_suite;
 pub mod vcons;
 
 pub use process::{free_port, wait_until};

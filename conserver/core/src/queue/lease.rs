@@ -10,10 +10,17 @@ use crate::QueueName;
 pub struct Entry {
     /// The ingress list it came from.
     pub list: QueueName,
-    /// Unique among all entries of one backend.
+    /// Unique among all entries of one backend; 0 for an id that was popped for good ([`Entry::is_popped`]).
     pub token: u64,
     /// The id.
     pub id: VconId,
+}
+
+impl Entry {
+    /// Whether the backend gave the id away for good (at most once): it is in no [`Queue::holdings`](super::Queue::holdings).
+    pub fn is_popped(&self) -> bool {
+        self.token == 0
+    }
 }
 
 /// What is remembered of an id's earlier runs while it waits for the next.

@@ -28,6 +28,8 @@ pub struct Claimed {
     pub lengths: Vec<u64>,
     /// The backend does not know this worker (any more): take a new id.
     pub unregistered: bool,
+    /// Lists of which nothing can be taken until somebody mends the backend, each with the place and what lies there.
+    pub problems: Vec<(QueueName, String)>,
 }
 
 /// A worker as it registers itself: enough to tell on its host whether it still lives.

@@ -10,7 +10,7 @@ local least, dlq, extended = tonumber(ARGV[2]), ARGV[3], 0
 for n = 4, #ARGV do
   local id = ARGV[n]
   local left = redis.call('PTTL', 'vcon:' .. id)
-  if left >= 0 and left < least and not redis.call('ZSCORE', 'cs:expiring', id) then
+  if left >= 0 and left < least and type(redis.pcall('ZSCORE', 'cs:expiring', id)) ~= 'string' then
     redis.call('PEXPIRE', 'vcon:' .. id, least)
     extended = extended + 1
   end

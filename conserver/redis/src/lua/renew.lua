@@ -7,7 +7,7 @@ local worker = ARGV[1]
 if #ARGV == 3 and not redis.call('ZSCORE', 'cs:workers', worker) then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZCARD', 'cs:workers') -- fails here, before the first write
+redis.call('HSET', 'cs:w:' .. worker, 'progress', ARGV[3], unpack(ARGV, 4))
 redis.call('ZADD', 'cs:workers', now + tonumber(ARGV[2]), worker)
-redis.call('HSET', 'cs:w:' .. worker, 'progress', ARGV[3])
-for n = 4, #ARGV, 2 do redis.call('HSET', 'cs:w:' .. worker, ARGV[n], ARGV[n + 1]) end
 return 1

@@ -1,4 +1,4 @@
--- Moves dead letters to the end of a list, or drops them. Needs place.lua before it.
+-- Moves dead letters to the end of a list, or drops them.
 --
 -- ARGV: dead-letter list, target list or "" to drop, ids...
 -- Returns how many were still there, or a text: the target is no list.
@@ -10,10 +10,12 @@ if target ~= '' then
 end
 local moved = 0
 for n = 3, #ARGV do
-  if redis.call('LPOS', dlq, ARGV[n]) then
-    if target ~= '' then redis.call('RPUSH', target, ARGV[n]) end
-    redis.call('LREM', dlq, 1, ARGV[n])
-    redis.call('DEL', 'cs:dlq:' .. dlq .. ':' .. ARGV[n])
+  local id = ARGV[n]
+  if redis.call('LPOS', dlq, id) then
+    if target ~= '' then redis.call('RPUSH', target, id) end
+    redis.call('LREM', dlq, 1, id)
+    -- The same id may lie there twice; what is known is about both.
+    if not redis.call('LPOS', dlq, id) then redis.call('DEL', 'cs:dlq:' .. dlq .. ':' .. id) end
     moved = moved + 1
   end
 end

@@ -1,6 +1,6 @@
--- Ends leases, item by item. Needs place.lua before it.
+-- Ends leases, item by item. Needs place.lua and document.lua before it.
 --
--- ARGV: worker, dlq expiry (ms), context expiry (s), number of items, then per item:
+-- ARGV: worker, dlq expiry (ms), context expiry (s), time to live of a new document (ms), number of items, then per item:
 --   kind      F finish | R retry | X dead | G give back
 --   list, entry ("token|id"), chain, flags (c: has a context to drop, t: has tries to drop,
 --             p: popped for good, so held by no in-flight list)
@@ -14,23 +14,28 @@
 -- Every item is checked in full before its first write, and its entry leaves the in-flight list last, so that a
 -- failure in the middle can repeat an item but never lose one.
 
-local worker, dlq_expiry, context_expiry = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local count, at = tonumber(ARGV[4]), 5
+local worker, context_expiry = ARGV[1], tonumber(ARGV[3])
+dlq_expiry, new_expiry = tonumber(ARGV[2]), tonumber(ARGV[4])
+local count, at = tonumber(ARGV[5]), 6
+local kinds = {} -- what target keys hold; a push may create one, which is then of its kind
+
+-- What cannot go on without these fails here, before the first write.
+redis.call('HLEN', 'cs:busy')
 local any_parked = redis.call('HLEN', 'cs:parked') > 0
-local is_list = {} -- what is known of target keys; a push may create one, which stays a list
 
 local function next_arg()
   at = at + 1
   return ARGV[at - 1]
 end
 
-local function list_problem(key)
-  if is_list[key] == nil then
-    local kind = redis.call('TYPE', key).ok
-    is_list[key] = (kind == 'none' or kind == 'list') and true or kind
+local function type_problem(key, expected)
+  local kind = kinds[key]
+  if not kind then
+    kind = kind_of(key)
+    kinds[key] = kind
   end
-  if is_list[key] == true then return nil end
-  return '`' .. key .. '` holds a ' .. is_list[key] .. ', not a list'
+  if kind == 'none' or kind == expected then return nil end
+  return '`' .. key .. '` holds a ' .. kind .. ', not a ' .. expected
 end
 
 local function read_item()
@@ -42,41 +47,39 @@ local function read_item()
   for n = 1, tonumber(next_arg()) do
     item.actions[n] = {op = next_arg(), list = next_arg(), id = next_arg(), text = next_arg()}
   end
-  local bar = string.find(item.entry, '|', 1, true)
-  item.token, item.id = string.sub(item.entry, 1, bar - 1), string.sub(item.entry, bar + 1)
+  item.token, item.id = split(item.entry)
   item.held = 'cs:infl:{' .. item.list .. '}:' .. worker
+  item.popped = string.find(item.flags, 'p', 1, true)
+  item.has_tries = string.find(item.flags, 't', 1, true)
   return item
+end
+
+-- Whether this worker holds the entry. Where somebody spoilt its in-flight list, the busy mark says so too.
+local function is_held(item)
+  if item.popped then return true end
+  local place = redis.pcall('LPOS', item.held, item.entry)
+  if type(place) == 'table' then return redis.call('HGET', 'cs:busy', item.id) == worker end
+  return place
 end
 
 -- What speaks against writing this item's documents and targets; `true`: a staged document is missing.
 local function problem_of(item)
   for _, document in ipairs(item.documents) do
-    if document.mode == 'n' then
-      if redis.call('EXISTS', document.payload) == 0 then return true end
-    elseif type(redis.pcall('STRLEN', 'vcon:' .. document.id)) ~= 'number' then
-      return '`vcon:' .. document.id .. '` holds a ' .. redis.call('TYPE', 'vcon:' .. document.id).ok .. ', not a document'
-    end
+    local problem = document_problem(document)
+    if problem then return problem end
   end
   for _, action in ipairs(item.actions) do
-    if action.op ~= 'E' then
-      local problem = list_problem(action.list)
+    if action.op == 'E' then
+      redis.call('ZCARD', 'cs:expiring') -- a key of ours: the whole call fails
+    else
+      local problem = type_problem(action.list, 'list')
       if problem then return problem end
     end
   end
-  return nil
-end
-
-local function write_documents(item)
-  for _, document in ipairs(item.documents) do
-    local key = 'vcon:' .. document.id
-    if document.mode == 's' then
-      redis.call('SET', key, document.payload, 'KEEPTTL')
-    else
-      local left = redis.call('PTTL', key)
-      redis.call('RENAME', document.payload, key)
-      if left > 0 then redis.call('PEXPIRE', key, left) else redis.call('PERSIST', key) end
-    end
+  if item.kind == 'R' then
+    return type_problem('cs:retry:{' .. item.list .. '}', 'zset') or type_problem('cs:tries:{' .. item.list .. '}', 'hash')
   end
+  return nil
 end
 
 local function act(item, now)
@@ -89,7 +92,7 @@ local function act(item, now)
       end
       redis.call('RPUSH', action.list, action.id)
     elseif action.op == 'S' then
-      bury(action.list, action.id, cjson.decode(action.text), dlq_expiry)
+      bury(action.list, item.list, action.id, cjson.decode(action.text))
     else
       local ms = tonumber(action.id)
       redis.call('ZADD', 'cs:expiring', now + ms, action.list)
@@ -98,41 +101,62 @@ local function act(item, now)
   end
 end
 
+-- The last step of each end: frees the id, then the entry. `keep`: context and tries are for the next run.
 local function leave(item, keep)
-  redis.call('HDEL', 'cs:busy', item.id)
-  if any_parked then unpark(item.id) end
   if not keep then
     if string.find(item.flags, 'c', 1, true) then
       redis.pcall('LPOP', 'context:' .. item.list .. ':' .. item.id)
     end
-    if string.find(item.flags, 't', 1, true) then
-      redis.call('HDEL', 'cs:tries:{' .. item.list .. '}', item.token)
-    end
+    if item.has_tries then redis.pcall('HDEL', 'cs:tries:{' .. item.list .. '}', item.token) end
   end
-  redis.call('LREM', item.held, 1, item.entry)
+  if item.popped then return end
+  redis.call('HDEL', 'cs:busy', item.id)
+  if any_parked then unpark(item.id) end
+  redis.pcall('LREM', item.held, 1, item.entry)
+end
+
+local function refuse(item, problem)
+  local dlq, letter = 'DLQ:' .. item.list, nil
+  if item.kind == 'X' then
+    dlq, letter = item.a, cjson.decode(item.b)
+    letter.error = letter.error .. '; ' .. problem
+  else
+    letter = {reason = 'wrong-type', error = problem, list = item.list, chain = item.chain, worker = worker}
+  end
+  bury(dlq, item.list, item.id, letter)
+  for _, document in ipairs(item.documents) do drop_staged(document) end
+  leave(item)
+end
+
+local function retry_later(item, now)
+  if item.popped then
+    item.token = redis.call('INCR', 'cs:seq')
+    item.entry = string.format('%.0f', item.token) .. '|' .. item.id
+  end
+  redis.call('HSET', 'cs:tries:{' .. item.list .. '}', item.token, item.b)
+  redis.call('ZADD', 'cs:retry:{' .. item.list .. '}', now + tonumber(item.a), item.entry)
 end
 
 local function settle(item, now)
-  if not string.find(item.flags, 'p', 1, true) and not redis.call('LPOS', item.held, item.entry) then return 0 end
+  if not is_held(item) then
+    for _, document in ipairs(item.documents) do drop_staged(document) end
+    return 0
+  end
   if item.kind == 'G' then return item end
   local problem = problem_of(item)
   if problem == true then return 2 end
   if problem then
-    bury('DLQ:' .. item.list, item.id,
-      {reason = 'wrong-type', error = problem, list = item.list, chain = item.chain, worker = worker}, dlq_expiry)
-    leave(item)
+    refuse(item, problem)
     return problem
   end
-  write_documents(item)
+  for _, document in ipairs(item.documents) do write_document(document) end
   if item.kind == 'R' then
-    redis.call('HSET', 'cs:tries:{' .. item.list .. '}', item.token, item.b)
-    redis.call('ZADD', 'cs:retry:{' .. item.list .. '}', now + tonumber(item.a), item.entry)
-    leave(item, true)
-    return 1
+    retry_later(item, now)
+  else
+    act(item, now)
+    if item.kind == 'X' then bury(item.a, item.list, item.id, cjson.decode(item.b)) end
   end
-  act(item, now)
-  if item.kind == 'X' then bury(item.a, item.id, cjson.decode(item.b), dlq_expiry) end
-  leave(item)
+  leave(item, item.kind == 'R')
   return 1
 end
 
@@ -143,23 +167,33 @@ for n = 1, count do
   local item = read_item()
   local ok, answer = pcall(settle, item, now)
   if not ok then
-    -- Unexpected: say so; the entry is still in flight and the worker sends it again.
+    -- Not the item's fault: say so; the entry is still in flight and the worker sends it again.
     return redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
   end
   if type(answer) == 'table' then
-    returned[#returned + 1] = {n, item}
+    returned[#returned + 1] = item
     answer = 1
   end
   answers[n] = answer
 end
+if #returned == 0 then return answers end
 
--- Given back: the last one first, so that they stand at the head in the order they were taken.
-for k = #returned, 1, -1 do
-  local item = returned[k][2]
-  if string.find(item.flags, 't', 1, true) then
-    redis.call('ZADD', 'cs:retry:{' .. item.list .. '}', now, item.entry)
+-- Given back: what was parked first, for it belongs behind; then the last one first, so that they stand at the head
+-- in the order they were taken.
+local alone = redis.call('HGET', 'cs:w:' .. worker, 'suspects') == '1'
+local function return_item(item)
+  if alone and not item.popped then
+    if not put('LPUSH', 'cs:suspect:{' .. item.list .. '}', item.entry) then return end
+  elseif item.has_tries and not item.popped then
+    if not put('ZADD', 'cs:retry:{' .. item.list .. '}', now, item.entry) then return end
   end
-  leave(item, true)
-  if not string.find(item.flags, 't', 1, true) then place('LPUSH', item.list, item.id) end
+  give_back(item.list, item.id)
+end
+for _, item in ipairs(returned) do
+  if any_parked and not item.popped then unpark(item.id) end
+end
+for k = #returned, 1, -1 do
+  return_item(returned[k])
+  leave(returned[k], true)
 end
 return answers

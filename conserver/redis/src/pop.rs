@@ -1,0 +1,61 @@
+//! At most once: ids are popped with `BLPOP`, as the Python server does. What a dying worker holds is lost.
+//!
+//! Only what failed and waits for another try is kept: it went into the delayed set with a token of its own, and is
+//! claimed from there like any other.
+
+use std::time::{Duration, Instant};
+
+use conserver_core::queue::{ClaimRequest, Claimed, Entry};
+use conserver_core::vcon::VconId;
+use conserver_core::{QueueName, Result, WorkerId};
+
+use crate::queue::RedisQueue;
+use crate::reply::{array, text};
+
+/// How long one `BLPOP` blocks: after that, delayed ids get their turn.
+const BLOCK: Duration = Duration::from_secs(1);
+
+impl RedisQueue {
+    /// Due retries if there are any, else one popped id.
+    pub(crate) async fn pop_ids(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
+        let end = Instant::now() + request.wait;
+        loop {
+            let (mut claimed, _) = self.claim_once(worker, request, "retries").await?;
+            self.explain(&mut claimed, worker).await?;
+            if claimed.leases.is_empty() && !claimed.unregistered {
+                let left = end.saturating_duration_since(Instant::now());
+                if let Some(popped) = self.pop(request, left.min(BLOCK)).await? {
+                    claimed.leases = self.leases_of(vec![popped]).await?;
+                }
+            }
+            if !claimed.leases.is_empty() || claimed.unregistered || Instant::now() >= end {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    async fn pop(&self, request: &ClaimRequest<'_>, wait: Duration) -> Result<Option<Entry>> {
+        let paused = self.paused(request.lists).await?;
+        let open: Vec<&QueueName> = (request.lists.iter().zip(paused))
+            .filter(|(share, paused)| !paused && request.rooms.get(share.room).is_some_and(|room| *room > 0))
+            .map(|(share, _)| &share.list)
+            .collect();
+        if open.is_empty() {
+            tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+            return Ok(None);
+        }
+        let mut command = redis::cmd("BLPOP");
+        for list in open {
+            command.arg(list.as_str());
+        }
+        // 0 would mean for ever.
+        command.arg(wait.as_secs_f64().max(0.01));
+        let mut popped = array(self.popping.command("pop an id", &command).await?, "BLPOP")?.into_iter();
+        let (list, id) = (popped.next().and_then(text), popped.next().and_then(text));
+        Ok(list.zip(id).map(|(list, id)| Entry {
+            list: QueueName::new(list),
+            token: 0,
+            id: VconId::from(id),
+        }))
+    }
+}

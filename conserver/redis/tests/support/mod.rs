@@ -1,0 +1,132 @@
+//! A private Redis with a queue on it, and a plain connection to look behind the queue's back.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use conserver_core::queue::Queue;
+use conserver_core::store::VconStore;
+use conserver_core::vcon::VconId;
+use conserver_core::{QueueName, Secret, WorkerId};
+use conserver_redis::{RedisOptions, RedisQueue};
+use conserver_testkit::queue_suite::QueueFixture;
+use conserver_testkit::redis::{AppendOnly, RedisOptions as ServerOptions, RedisServer};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue};
+
+/// A server, the queue on it, and a connection of the test's own.
+pub struct Bench {
+    pub server: RedisServer,
+    pub redis: Arc<RedisQueue>,
+    pub raw: MultiplexedConnection,
+}
+
+impl Bench {
+    /// A server that keeps nothing on disk: most tests do not restart it.
+    pub async fn new() -> Self {
+        Self::with(&[], |_| ()).await
+    }
+
+    /// With more arguments for the server and other options of the queue.
+    pub async fn with(args: &[&str], change: impl FnOnce(&mut RedisOptions)) -> Self {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self::on(ServerOptions { append_only: AppendOnly::No, tls: false, args }, change).await
+    }
+
+    /// On a server started this way.
+    pub async fn on(server: ServerOptions, change: impl FnOnce(&mut RedisOptions)) -> Self {
+        let server = RedisServer::start_with(server);
+        let mut options = RedisOptions::new(Secret::new(server.url()));
+        change(&mut options);
+        let redis = Arc::new(RedisQueue::new(options).expect("the address is fine"));
+        let raw = connect(&server.url()).await;
+        Self { server, redis, raw }
+    }
+
+    /// The queue as its contract.
+    pub fn queue(&self) -> Arc<dyn Queue> {
+        self.redis.clone()
+    }
+
+    /// The store as its contract.
+    pub fn store(&self) -> Arc<dyn VconStore> {
+        self.redis.clone()
+    }
+
+    /// One command, its parts separated by spaces.
+    pub async fn run<T: FromRedisValue>(&self, line: &str) -> T {
+        self.words(&line.split(' ').collect::<Vec<_>>()).await
+    }
+
+    /// One command of these words.
+    pub async fn words<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        ask(&self.raw, words).await
+    }
+}
+
+/// One command on a connection.
+pub async fn ask<T: FromRedisValue>(raw: &MultiplexedConnection, words: &[&str]) -> T {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    command.query_async(&mut raw.clone()).await.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+}
+
+/// A plain connection.
+pub async fn connect(url: &str) -> MultiplexedConnection {
+    let client = redis::Client::open(url).expect("the address is fine");
+    client.get_multiplexed_async_connection().await.expect("the server is up")
+}
+
+#[async_trait]
+impl QueueFixture for Bench {
+    fn queue(&self) -> Arc<dyn Queue> {
+        self.redis.clone()
+    }
+
+    fn store(&self) -> Arc<dyn VconStore> {
+        self.redis.clone()
+    }
+
+    fn reopen(&self) -> Arc<dyn Queue> {
+        let options = RedisOptions::new(Secret::new(self.server.url()));
+        Arc::new(RedisQueue::new(options).expect("the address is fine"))
+    }
+
+    async fn time_to_live(&self, id: &VconId) -> Option<Duration> {
+        let left: i64 = self.words(&["PTTL", &format!("vcon:{id}")]).await;
+        u64::try_from(left).ok().map(Duration::from_millis)
+    }
+
+    async fn found_under(&self, kind: &str, value: &str) -> Vec<VconId> {
+        let ids: Vec<String> = self.words(&["SMEMBERS", &format!("{kind}:{value}")]).await;
+        ids.into_iter().map(VconId::from).collect()
+    }
+
+    async fn writes(&self) -> u64 {
+        let info: String = self.run("INFO persistence").await;
+        let changes = info.lines().find_map(|line| line.strip_prefix("rdb_changes_since_last_save:"));
+        changes.and_then(|n| n.trim().parse().ok()).expect("Redis counts its changes")
+    }
+
+    async fn end_lease(&self, worker: &WorkerId) {
+        let _: i64 = self.words(&["ZADD", "cs:workers", "XX", "CH", "1000", worker.as_str()]).await;
+    }
+
+    async fn spoil_list(&self, list: &QueueName) -> bool {
+        let _: () = self.words(&["SET", list.as_str(), "no list"]).await;
+        true
+    }
+
+    async fn spoil_document(&self, id: &VconId) -> bool {
+        let _: i64 = self.words(&["HSET", &format!("vcon:{id}"), "no", "document"]).await;
+        true
+    }
+
+    async fn outage(&mut self) -> bool {
+        self.server.kill();
+        true
+    }
+}

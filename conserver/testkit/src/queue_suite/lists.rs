@@ -1,0 +1,131 @@
+//! Cases about plain list work: push, peek, status, pause, drain.
+
+use conserver_core::ErrorKind;
+use conserver_core::queue::{ListStatus, Strikes};
+
+use super::*;
+
+/// See [`CASES`](super::CASES).
+pub async fn pushed_ids_keep_their_order(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    assert_eq!(push(&queue, "in", &["a", "b", "a"]).await, 3);
+    assert_eq!(push(&queue, "in", &["a"]).await, 4);
+    assert_eq!(push(&queue, "in", &[]).await, 4);
+    assert_eq!(listed(&fixture.reopen(), "in").await, ["a", "b", "a", "a"]);
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn pushing_to_no_list_is_a_wrong_type(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let pushed = |ids: &[&str]| ids.iter().map(VconId::new).collect::<Vec<_>>();
+    if fixture.spoil_list(&"in".into()).await {
+        let error = queue.push(&"in".into(), &pushed(&["a"])).await.expect_err("it is no list");
+        assert_eq!(error.kind(), ErrorKind::WrongType);
+        assert!(error.chain().contains("`in`"), "{error:?}");
+    } else {
+        assert_eq!(queue.push(&"in".into(), &pushed(&["a"])).await.unwrap(), 1);
+    }
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn peeking_takes_nothing(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    push(&queue, "in", &["a", "b", "c"]).await;
+    assert!(queue.peek(&"in".into(), 0).await.unwrap().is_empty());
+    assert_eq!(queue.peek(&"in".into(), 2).await.unwrap(), ["a".into(), "b".into()]);
+    assert_eq!(listed(&queue, "in").await, ["a", "b", "c"]);
+    assert!(queue.peek(&"no such list".into(), 2).await.unwrap().is_empty());
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn pausing_tells_whether_it_changed_anything(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let list = "in".into();
+    for (paused, changed) in [(false, false), (true, true), (true, false), (false, true), (false, false)] {
+        assert_eq!(queue.set_paused(&list, paused).await.unwrap(), changed);
+    }
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn every_place_is_counted(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let worker = everywhere(&queue).await;
+    queue.set_paused(&"in".into(), true).await.unwrap();
+    let status = queue.status(&["in".into(), "empty".into()]).await.unwrap();
+    let overdue = status[0].overdue_ms.expect("one retry is due");
+    assert!(overdue < 60_000);
+    let expected = ListStatus {
+        queued: 1,
+        in_flight: 1,
+        delayed: 2,
+        parked: 2,
+        suspects: 1,
+        dead: 1,
+        paused: true,
+        overdue_ms: Some(overdue),
+    };
+    assert_eq!(status, [expected, ListStatus::default()]);
+    assert_eq!(queue.holdings(&worker).await.unwrap().len(), 1);
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn a_drain_leaves_everything_on_plain_lists(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let worker = everywhere(&queue).await;
+    // Its worker is gone for good: what it held comes back with the rest.
+    queue.recover(&worker, &Strikes::none()).await.unwrap();
+    let drained = fixture.reopen().drain(&["in".into()]).await.unwrap();
+    assert_eq!((drained.delayed, drained.suspects, drained.parked), (2, 1, 0));
+    let mut left = listed(&queue, "in").await;
+    left.sort();
+    assert_eq!(left, ["running", "running", "running", "soon", "suspect", "waits", "whenever"]);
+    assert_eq!(listed(&queue, "DLQ:in").await, ["dead"]);
+    let status = queue.status(&["in".into()]).await.unwrap().remove(0);
+    assert_eq!(status, ListStatus { queued: 7, dead: 1, ..ListStatus::default() });
+    // What earlier runs left is forgotten with it.
+    let other = super::worker(&queue).await;
+    let leases = claim(&queue, &other, &["in"], 10).await;
+    assert!(leases.iter().all(|lease| lease.tries.is_fresh()));
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn a_drain_leaves_live_workers_alone(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let worker = everywhere(&queue).await;
+    // An ended lease alone is no proof of death.
+    fixture.end_lease(&worker).await;
+    let drained = queue.drain(&["in".into()]).await.unwrap();
+    assert_eq!((drained.delayed, drained.suspects, drained.parked, drained.abandoned), (2, 1, 0, 0));
+    let status = queue.status(&["in".into()]).await.unwrap().remove(0);
+    assert_eq!((status.queued, status.in_flight, status.parked), (4, 1, 2));
+    let held = queue.holdings(&worker).await.unwrap();
+    finish_all(&queue, &worker, held).await;
+    assert_eq!(listed(&queue, "in").await[..2], ["running", "running"]);
+    assert_eq!(queue.status(&["in".into()]).await.unwrap()[0].parked, 0);
+}
+
+/// Puts one id into each place that there is; answers the worker that holds `running`.
+async fn everywhere(queue: &Arc<dyn Queue>) -> WorkerId {
+    let crashed = worker(queue).await;
+    push(queue, "in", &["suspect"]).await;
+    let leases = claim(queue, &crashed, &["in"], 1).await;
+    let tokens = vec![leases[0].entry.token];
+    queue
+        .recover(&crashed, &Strikes { tokens, signal: "SIGABRT".to_owned(), ..Strikes::default() })
+        .await
+        .unwrap();
+
+    let worker = worker(queue).await;
+    push(queue, "in", &["soon", "whenever", "dead", "running", "running", "running"]).await;
+    let mut leases = claim(queue, &worker, &["in"], 6).await.into_iter();
+    let mut next = || leases.next().expect("four ids are free");
+    let batch = [
+        retried_at_once(next()),
+        retried(next(), Duration::from_secs(3600), Tries { attempt: 2, ..Tries::default() }),
+        dead(next(), "DLQ:in", "invalid"),
+    ];
+    settle(queue, &worker, &batch).await;
+    assert_eq!(next().entry.id.as_str(), "running");
+    push(queue, "in", &["waits"]).await;
+    worker
+}
