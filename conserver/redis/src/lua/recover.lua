@@ -69,22 +69,26 @@ local function put_back(list, entry)
   end
 end
 
+local function held_of(list)
+  local entries = redis.pcall('LRANGE', 'cs:infl:{' .. list .. '}:' .. worker, 0, -1)
+  return entries.err and {} or entries
+end
+
+-- Parked occurrences first: they belong behind the ones that were in flight.
 for _, list in ipairs(lists) do
-  local held = 'cs:infl:{' .. list .. '}:' .. worker
-  local entries = redis.pcall('LRANGE', held, 0, -1)
-  if not entries.err then
-    -- Parked occurrences first: they belong behind the ones that were in flight.
-    for _, entry in ipairs(entries) do
-      local _, id = split(entry)
-      if redis.call('HGET', 'cs:busy', id) == worker then
-        redis.call('HDEL', 'cs:busy', id)
-        unpark(id)
-      end
+  for _, entry in ipairs(held_of(list)) do
+    local _, id = split(entry)
+    if redis.call('HGET', 'cs:busy', id) == worker then
+      redis.call('HDEL', 'cs:busy', id)
+      unpark(id)
     end
-    for k = #entries, 1, -1 do
-      put_back(list, entries[k])
-      redis.call('RPOP', held)
-    end
+  end
+end
+for _, list in ipairs(lists) do
+  local entries = held_of(list)
+  for k = #entries, 1, -1 do
+    put_back(list, entries[k])
+    redis.call('RPOP', 'cs:infl:{' .. list .. '}:' .. worker)
   end
 end
 redis.call('DEL', 'cs:wl:' .. worker, 'cs:w:' .. worker)
