@@ -1,6 +1,7 @@
 //! What the tests of all crates share.
 //!
 //! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
+//! * [`daemon`], [`proxy`], [`oracle`]: the real program, faults between it and Redis, and whether nothing was lost.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
 //! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
@@ -11,10 +12,13 @@
 pub mod certificate;
 #[cfg(test)]
 mod contract;
+pub mod daemon;
 pub mod json;
 pub mod link_suite;
+pub mod oracle;
 pub mod postgres;
 mod process;
+pub mod proxy;
 mod queue_fixture;
 pub mod queue_suite;
 pub mod redis;
