@@ -44,6 +44,7 @@ impl<'a> Cursor<'a> {
         self.key_at
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -52,6 +53,7 @@ impl<'a> Cursor<'a> {
         &self.text[from..self.at]
     }
 
+    #[inline]
     pub(crate) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;

@@ -37,6 +37,7 @@ pub(crate) fn unescape_into(raw: &str, out: &mut Vec<u8>) -> bool {
 }
 
 /// True if the raw key, quotes included, spells `name`.
+#[inline]
 pub(crate) fn is_key(raw: &str, name: &str) -> bool {
     let inner = interior(raw);
     if inner.len() <= name.len() {
@@ -155,8 +156,12 @@ fn hex(escape: &[u8]) -> u32 {
     digits.iter().fold(0, |unit, &digit| unit << 4 | char::from(digit).to_digit(16).unwrap_or(0))
 }
 
+#[inline]
 fn interior(raw: &str) -> &str {
-    raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw)
+    match raw.as_bytes() {
+        [b'"', .., b'"'] => &raw[1..raw.len() - 1],
+        _ => raw,
+    }
 }
 
 #[cfg(test)]
