@@ -99,7 +99,7 @@ mod tests {
         let holders: Vec<_> = (0..threads)
             .map(|_| {
                 let held = std::sync::Arc::clone(&held);
-                tokio::spawn(run(move || drop(held.lock().unwrap().recv())))
+                tokio::spawn(run(move || held.lock().unwrap().recv().is_err()))
             })
             .collect();
         let (done, was_done) = mpsc::channel();
@@ -109,7 +109,7 @@ mod tests {
 
         drop(release);
         for holder in holders {
-            holder.await.unwrap();
+            assert!(holder.await.unwrap());
         }
 
         // The sender goes with the work, done or not.

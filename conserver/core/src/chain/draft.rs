@@ -56,7 +56,7 @@ impl Draft {
     }
 
     /// What has to be written, if anything.
-    pub(super) async fn to_write(&mut self, shape: BodyShape) -> Option<DocumentWrite> {
+    pub(super) async fn unwritten(&mut self, shape: BodyShape) -> Option<DocumentWrite> {
         if self.stored.as_ref().is_some_and(|stored| self.current.same_as(stored)) {
             return None;
         }
@@ -65,12 +65,12 @@ impl Draft {
     }
 
     /// Notes that the store has it as it is now.
-    pub(super) fn is_stored(&mut self) {
+    pub(super) fn mark_stored(&mut self) {
         self.stored = Some(self.current.clone());
     }
 
     /// What storages get: the document itself where no link changed it, so that they render the read view, else
-    /// the write form, which is its own read view. The bytes are shared with [`Draft::to_write`].
+    /// the write form, which is its own read view. The bytes are shared with [`Draft::unwritten`].
     pub(super) async fn for_storages(&mut self, shape: BodyShape, limits: &Limits) -> Result<Vcon> {
         if self.loaded.as_ref().is_some_and(|loaded| self.current.same_as(loaded)) {
             return Ok(self.current.clone());

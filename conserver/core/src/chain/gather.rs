@@ -164,3 +164,6 @@ fn too_few_answers(asked: usize) -> Error {
     let text = format!("the storage answered fewer results than the {asked} vCons it was given");
     Error::new(ErrorKind::Internal, text).applied(Applied::Unknown)
 }
+
+#[cfg(test)]
+mod tests;

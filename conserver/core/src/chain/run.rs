@@ -173,11 +173,11 @@ impl<'a> Progress<'a> {
     /// Saves what the link made, so that a rerun finds it.
     async fn checkpoint(&mut self) -> Result<(), Stop> {
         let Some(draft) = &mut self.draft else { return Ok(()) };
-        if let Some(write) = draft.to_write(self.job.shape).await {
+        if let Some(write) = draft.unwritten(self.job.shape).await {
             if !self.job.documents.checkpoint(&self.job.lease.entry, &write).await? {
                 return Err(Stop::Lost);
             }
-            draft.is_stored();
+            draft.mark_stored();
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl<'a> Progress<'a> {
 
     async fn write(&mut self) {
         for draft in self.left.iter_mut().chain(&mut self.draft) {
-            self.run.documents.extend(draft.to_write(self.job.shape).await);
+            self.run.documents.extend(draft.unwritten(self.job.shape).await);
         }
         if let (RunEnd::Failed { .. }, Some(given)) = (&self.run.end, &self.given) {
             self.run.saved_digest = Some(digest(given).await);
