@@ -1,0 +1,110 @@
+//! The floor: a bare loop of the same Redis calls as a worker makes, over raw sockets.
+//!
+//! One thread per worker: claim script, MGET, a byte splice, settle script, batches of 32; the settlement and the
+//! next claim go out together. No parsing of documents, no leases, no tasks, no bookkeeping.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::resp::{Connection, Reply};
+
+const CLAIM: &str = include_str!("../../conserver/redis/src/lua/claim.lua");
+const PLACE: &str = include_str!("../../conserver/redis/src/lua/place.lua");
+const SETTLE: &str = include_str!("../../conserver/redis/src/lua/settle.lua");
+const RENEW: &str = include_str!("../../conserver/redis/src/lua/renew.lua");
+const BATCH: &[u8] = b"32";
+
+/// Runs loops until `stop`.
+pub(crate) fn run(port: u16, threads: usize, list: &str, egress: &str, stop: &Arc<AtomicBool>) -> Vec<std::thread::JoinHandle<anyhow::Result<()>>> {
+    (0..threads)
+        .map(|n| {
+            let (stop, list, egress) = (stop.clone(), list.to_owned(), egress.to_owned());
+            std::thread::spawn(move || work(port, &format!("floor:{n}"), &list, &egress, &stop))
+        })
+        .collect()
+}
+
+fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut redis = Connection::open(port)?;
+    let claim = load(&mut redis, CLAIM)?;
+    let settle = load(&mut redis, &format!("{PLACE}{SETTLE}"))?;
+    redis.command(&[b"EVAL", RENEW.as_bytes(), b"0", worker.as_bytes(), b"3600000", b"0", b"realm", b"floor"]);
+    redis.reply()?;
+    add_claim(&mut redis, &claim, worker, list);
+    while !stop.load(Ordering::Relaxed) {
+        let mut parts = redis.reply()?.items().into_iter().skip(2);
+        let entries = parts.next().map(Reply::items).unwrap_or_default();
+        let entries: Vec<Range<usize>> = entries.iter().filter_map(bulk).collect();
+        if entries.is_empty() {
+            redis.forget();
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            add_claim(&mut redis, &claim, worker, list);
+            continue;
+        }
+        let fields: Vec<(String, String)> = entries.iter().map(|place| split(redis.bytes(place))).collect();
+        redis.begin(fields.len() + 1).arg(b"MGET");
+        for (_, id) in &fields {
+            redis.arg_parts(&[b"vcon:", id.as_bytes()]);
+        }
+        let documents: Vec<Range<usize>> = redis.reply()?.items().iter().filter_map(bulk).collect();
+        anyhow::ensure!(documents.len() == fields.len(), "a document is missing");
+        // EVALSHA digest 0, four of the script's own, and fifteen for each item.
+        redis.begin(3 + 4 + 15 * fields.len());
+        redis.arg(b"EVALSHA").arg(settle.as_bytes()).arg(b"0");
+        redis.arg(worker.as_bytes()).arg(b"604800000").arg(b"86400").arg(fields.len().to_string().as_bytes());
+        for ((token, id), document) in fields.iter().zip(documents) {
+            redis.arg(b"F").arg(list.as_bytes()).arg_parts(&[token.as_bytes(), b"|", id.as_bytes()]);
+            redis.arg(b"").arg(b"").arg(b"").arg(b"");
+            redis.arg(b"1").arg(id.as_bytes()).arg(b"s").arg_spliced(document, TAGGED);
+            redis.arg(b"1").arg(b"P").arg(egress.as_bytes()).arg(id.as_bytes());
+            redis.arg(b"");
+        }
+        add_claim(&mut redis, &claim, worker, list);
+        redis.reply()?;
+        redis.forget();
+    }
+    Ok(())
+}
+
+/// What a tag adds, about.
+const TAGGED: &[u8] = br#","attachments":[{"purpose":"tags","encoding":"json","body":["a:1","b:b"]}]}"#;
+
+fn add_claim(redis: &mut Connection, claim: &str, worker: &str, list: &str) {
+    redis.command(&[
+        b"EVALSHA",
+        claim.as_bytes(),
+        b"0",
+        worker.as_bytes(),
+        BATCH,
+        b"main",
+        b"1",
+        list.as_bytes(),
+        BATCH,
+        b"1",
+        BATCH,
+    ]);
+}
+
+fn load(redis: &mut Connection, script: &str) -> anyhow::Result<String> {
+    redis.command(&[b"SCRIPT", b"LOAD", script.as_bytes()]);
+    let reply = redis.reply()?;
+    let digest = bulk(&reply).map(|place| String::from_utf8_lossy(redis.bytes(&place)).into_owned());
+    redis.forget();
+    digest.ok_or_else(|| anyhow::anyhow!("SCRIPT LOAD gave no digest"))
+}
+
+fn bulk(reply: &Reply) -> Option<Range<usize>> {
+    match reply {
+        Reply::Bulk(place) => Some(place.clone()),
+        _ => None,
+    }
+}
+
+/// Token and id of a claim's entry.
+fn split(entry: &[u8]) -> (String, String) {
+    let text = String::from_utf8_lossy(entry);
+    let mut fields = text.splitn(4, '\n').skip(1);
+    let token = fields.next().unwrap_or_default().to_owned();
+    (token, fields.nth(1).unwrap_or_default().to_owned())
+}

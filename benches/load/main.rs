@@ -1,0 +1,75 @@
+//! Load benchmarks. Figures depend on the machine, so each is held against a floor of the same run; `README.md` says
+//! how to repeat them and which ratios are promised.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod floor;
+mod instance;
+mod resp;
+mod scenarios;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures the daemon under load.
+#[derive(Parser)]
+struct Cli {
+    /// What to measure (default: everything).
+    #[arg(value_enum)]
+    scenarios: Vec<Scenario>,
+    /// How often each pair of floor and daemon is measured.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// vCons of 4.4 kB in each round.
+    #[arg(long, default_value_t = 60_000)]
+    vcons: usize,
+    /// Let Redis write an append-only file, synced each second.
+    #[arg(long)]
+    aof: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Scenario {
+    /// A one-link tag chain, against the bare loop.
+    Tag,
+    /// One worker with 256 in flight on a link that waits 50 ms.
+    Wait,
+    /// Four storages of 100 ms each.
+    FanOut,
+    /// PostgreSQL, against COPY.
+    Postgres,
+    /// Documents of 10 MB, against GET and SET; memory.
+    Large,
+    /// From a push to the start of a run, over 50 idle lists.
+    Latency,
+    /// CPU and memory of an idle worker; from start to the first vCon done.
+    Idle,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let all = [
+        Scenario::Tag,
+        Scenario::Wait,
+        Scenario::FanOut,
+        Scenario::Postgres,
+        Scenario::Large,
+        Scenario::Latency,
+        Scenario::Idle,
+    ];
+    let chosen = if cli.scenarios.is_empty() { all.to_vec() } else { cli.scenarios.clone() };
+    for scenario in chosen {
+        let promises = match scenario {
+            Scenario::Tag => scenarios::tag::measure(cli.vcons, cli.rounds, cli.aof)?,
+            Scenario::Wait => scenarios::wait::measure()?,
+            Scenario::FanOut => scenarios::fan_out::measure()?,
+            Scenario::Postgres => scenarios::postgres::measure(cli.rounds)?,
+            Scenario::Large => scenarios::large::measure()?,
+            Scenario::Latency => scenarios::latency::measure()?,
+            Scenario::Idle => scenarios::idle::measure()?,
+        };
+        for promise in promises {
+            println!("{promise}");
+        }
+        println!();
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! To come.
+use super::Promise;
+pub(crate) fn measure(_rounds: usize) -> anyhow::Result<Vec<Promise>> { Ok(Vec::new()) }
