@@ -67,8 +67,9 @@ fn build() -> Option<ThreadPool> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Arc, Mutex, mpsc};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
@@ -93,15 +94,22 @@ mod tests {
     #[tokio::test]
     async fn work_whose_caller_has_gone_is_not_done() {
         // All threads are held, so that what follows has to wait for one.
-        let threads = thread::available_parallelism().unwrap().get();
+        let threads = POOL.get_or_init(build).as_ref().unwrap().current_num_threads();
         let (release, held) = mpsc::channel::<()>();
-        let held = std::sync::Arc::new(std::sync::Mutex::new(held));
-        let holders: Vec<_> = (0..threads)
-            .map(|_| {
-                let held = std::sync::Arc::clone(&held);
-                tokio::spawn(run(move || held.lock().unwrap().recv().is_err()))
-            })
-            .collect();
+        let held = Arc::new(Mutex::new(held));
+        let (begin, begun) = mpsc::channel();
+        let hold = |_| {
+            let (held, begin) = (Arc::clone(&held), begin.clone());
+            tokio::spawn(run(move || {
+                begin.send(()).unwrap();
+                held.lock().unwrap().recv().is_err()
+            }))
+        };
+        let holders: Vec<_> = (0..threads).map(hold).collect();
+        tokio::task::yield_now().await;
+        for _ in 0..threads {
+            begun.recv_timeout(Duration::from_secs(60)).unwrap();
+        }
         let (done, was_done) = mpsc::channel();
         let mut gone = Box::pin(run(move || done.send(()).unwrap()));
         assert!(futures::poll!(gone.as_mut()).is_pending());
