@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use conserver_core::config::coerce;
 use conserver_core::link::{Effect, Link, LinkContext, LinkOutcome};
 use conserver_core::registry::{BuildContext, LinkKind};
-use conserver_core::vcon::{Attachment, Decoded, DocumentError, Vcon};
-use conserver_core::{QueueName, Result};
+use conserver_core::vcon::Vcon;
+use conserver_core::{Error, ErrorKind, QueueName, Result};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -73,7 +73,7 @@ pub struct TagRouterLink {
 
 impl TagRouterLink {
     /// The lists that the tags lead to: each once, in the order of the tags.
-    fn targets(&self, vcon: &Vcon) -> Result<Vec<QueueName>, DocumentError> {
+    fn targets(&self, vcon: &Vcon) -> Result<Vec<QueueName>> {
         let mut seen = HashSet::new();
         let mut targets = Vec::new();
         for name in tag_names(vcon)? {
@@ -92,7 +92,7 @@ impl Link for TagRouterLink {
         if self.options.tag_routes.is_empty() {
             return Ok(LinkOutcome::next(Some(vcon)));
         }
-        let targets = self.targets(&vcon).map_err(|error| refused(&error))?;
+        let targets = self.targets(&vcon)?;
         let enqueue = |queue| Effect::Enqueue { queue, id: vcon.id().clone() };
         let effects: Vec<Effect> = targets.into_iter().map(enqueue).collect();
         let outcome = match (self.options.forward_original, effects.is_empty()) {
@@ -108,25 +108,27 @@ impl Link for TagRouterLink {
 
 /// The names of all tags: the part before the first colon of each item of a list, the names of an object. A list's item
 /// without a colon names nothing, as with the Python server.
-fn tag_names(vcon: &Vcon) -> Result<Vec<String>, DocumentError> {
+fn tag_names(vcon: &Vcon) -> Result<Vec<String>> {
+    // Refuses a body that says it is JSON and is none: its vCon would be routed nowhere without anybody noticing.
+    vcon.tags().map_err(|error| refused(&error))?;
     let mut names = Vec::new();
     for attachment in vcon.attachments().filter(|entry| entry.purpose().as_deref() == Some("tags")) {
-        match decoded(&attachment)? {
-            Some(Value::Array(items)) => names.extend(items.iter().filter_map(name_of)),
-            Some(Value::Object(members)) => names.extend(members.into_iter().map(|(name, _)| name)),
-            _ => {}
+        let Some(json) = attachment.body().and_then(|body| body.json_text()) else { continue };
+        match serde_json::from_str(&json) {
+            Ok(Value::Array(items)) => names.extend(items.iter().filter_map(name_of)),
+            Ok(Value::Object(members)) => names.extend(members.into_iter().map(|(name, _)| name)),
+            Ok(_) => {}
+            // The parser's own text may quote the body.
+            Err(_) => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "the tags attachment holds text that is no Unicode",
+                ));
+            }
         }
     }
     names.retain(|name| !name.is_empty());
     Ok(names)
-}
-
-fn decoded(attachment: &Attachment<'_>) -> Result<Option<Value>, DocumentError> {
-    let Some(body) = attachment.body() else { return Ok(None) };
-    Ok(match body.decode()? {
-        Decoded::Json(value) => Some(value),
-        Decoded::Text(_) | Decoded::Bytes(_) => None,
-    })
 }
 
 fn name_of(item: &Value) -> Option<String> {
