@@ -84,6 +84,25 @@ async fn a_required_storage_that_is_away_means_another_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_beside_another_failure_uses_up_no_attempts() {
+    let (slow, away) = (Memory::new(), Memory::new());
+    slow.set_latency(Duration::from_secs(3600));
+    away.set_away(true);
+    for order in [["slow", "away"], ["away", "slow"]] {
+        let mut shop = Workshop::new();
+        for name in order {
+            shop = shop.storage(name, if name == "slow" { slow.clone() } else { away.clone() });
+        }
+        match shop.settle(Tries::default()).await {
+            End::Retry { tries, .. } => {
+                assert_eq!((tries.attempt, tries.unavailable_since.is_some()), (0, true))
+            }
+            end => panic!("{end:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rerun_skips_a_storage_that_has_this_very_document() {
     let (here, away) = (Memory::new(), Memory::new());
     away.set_away(true);
