@@ -81,6 +81,12 @@ impl Client {
         Ok(answers)
     }
 
+    /// Runs a pipeline; an error of any command is the call's.
+    pub(crate) async fn all(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        let answers = self.pipeline(doing, pipeline).await?;
+        answers.into_iter().map(|a| a.extract_error().map_err(|e| classify(doing, e))).collect()
+    }
+
     /// Runs a pipeline as one transaction; any error in it is the call's.
     pub(crate) async fn transaction(&self, doing: &str, pipeline: &Pipeline) -> Result<()> {
         let live = self.live(doing).await?;

@@ -22,10 +22,7 @@ impl RedisQueue {
             for list in lists {
                 command.arg(list.as_str());
             }
-            let reply = match self.client.script("drain", &self.scripts.drain, &command).await {
-                Ok(reply) => reply,
-                Err(error) => return Err(self.explained(error, lists, None).await),
-            };
+            let reply = self.client.script("drain", &self.scripts.drain, &command).await?;
             let counts: Vec<u64> = array(reply, "a drain")?.iter().map(count).collect();
             let [delayed, suspects, parked, more] = counts[..] else {
                 return Err(unexpected("a drain"));

@@ -70,7 +70,7 @@ impl LeaseKeeper for Keeper {
             .arg(stuck.list.as_str())
             .arg(format!("{}|{}", stuck.token, stuck.id))
             .arg(letter.chain.as_ref().map_or("", |c| c.as_str()))
-            .arg("ct")
+            .arg(if stuck.is_popped() { "ctp" } else { "ct" })
             .arg(dlq.as_str())
             .arg(json(letter))
             .arg(0)

@@ -3,10 +3,10 @@
 //! Only what failed and waits for another try is kept: it went into the delayed set with a token of its own, and is
 //! claimed from there like any other.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use conserver_core::queue::{ClaimRequest, Claimed, Entry};
-use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Result, WorkerId};
 
 use crate::queue::RedisQueue;
@@ -52,10 +52,13 @@ impl RedisQueue {
         command.arg(wait.as_secs_f64().max(0.01));
         let mut popped = array(self.popping.command("pop an id", &command).await?, "BLPOP")?.into_iter();
         let (list, id) = (popped.next().and_then(text), popped.next().and_then(text));
-        Ok(list.zip(id).map(|(list, id)| Entry {
-            list: QueueName::new(list),
-            token: 0,
-            id: VconId::from(id),
-        }))
+        let popped = list.zip(id);
+        Ok(popped.map(|(list, id)| Entry { list: list.as_str().into(), token: token(), id: id.into() }))
     }
+}
+
+/// Tells popped ids of this process apart; Redis knows nothing of it.
+fn token() -> u64 {
+    static POPPED: AtomicU64 = AtomicU64::new(0);
+    Entry::POPPED | POPPED.fetch_add(1, Ordering::Relaxed)
 }

@@ -122,10 +122,16 @@ impl Queue for RedisQueue {
     }
 
     async fn drain(&self, lists: &[QueueName]) -> Result<Drained> {
-        self.drain_lists(lists).await
+        match self.drain_lists(lists).await {
+            Err(error) => Err(self.explained(error, lists, None).await),
+            answer => answer,
+        }
     }
 
     async fn sweep(&self, lists: &[QueueName], dlqs: &[QueueName]) -> Result<Option<u64>> {
-        self.sweep_lists(lists, dlqs).await
+        match self.sweep_lists(lists, dlqs).await {
+            Err(error) => Err(self.explained(error, lists, None).await),
+            answer => answer,
+        }
     }
 }

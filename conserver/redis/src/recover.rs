@@ -47,7 +47,7 @@ impl RedisQueue {
         let doing = "list workers";
         let mut first = redis::pipe();
         first.cmd("TIME").cmd("ZRANGE").arg(keys::WORKERS).arg(0).arg(-1).arg("WITHSCORES");
-        let mut answers = self.client.pipeline(doing, &first).await?.into_iter();
+        let mut answers = self.client.all(doing, &first).await?.into_iter();
         let now = milliseconds(answers.next().unwrap_or(Value::Nil))?;
         let scored = texts(answers.next().unwrap_or(Value::Nil), doing)?;
         let mut workers = Vec::new();
@@ -56,7 +56,7 @@ impl RedisQueue {
             let lease = pair[1].parse::<f64>().unwrap_or(0.0) as i64;
             let mut facts = redis::pipe();
             facts.cmd("HGETALL").arg(keys::worker(&id)).cmd("SMEMBERS").arg(keys::worker_lists(&id));
-            let mut facts = self.client.pipeline(doing, &facts).await?.into_iter();
+            let mut facts = self.client.all(doing, &facts).await?.into_iter();
             let fields = texts(facts.next().unwrap_or(Value::Nil), doing)?;
             let lists = texts(facts.next().unwrap_or(Value::Nil), doing)?;
             let mut lengths = redis::pipe();

@@ -95,7 +95,7 @@ fn add_item(command: &mut Cmd, pipeline: &mut Pipeline, worker: &WorkerId, settl
     };
     let mut flags = String::new();
     // An id that was popped for good (at-most-once) is in no in-flight list to be checked against.
-    if entry.token == 0 {
+    if entry.is_popped() {
         flags.push('p');
     }
     if lease.context.is_some() {

@@ -11,7 +11,6 @@ use conserver_core::vcon::{Vcon, VconId, View};
 use conserver_core::{Error, ErrorKind, Result, WorkerId};
 use redis::{Pipeline, Value};
 
-use crate::error::classify;
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{count, text, unexpected};
@@ -56,11 +55,6 @@ impl RedisQueue {
             pipeline.cmd("SADD").arg(&key).arg(id.as_str()).ignore();
             pipeline.cmd("EXPIRE").arg(&key).arg(self.options.index_expiry.as_secs().max(1)).ignore();
         }
-    }
-
-    async fn write(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        let answers = self.client.pipeline(doing, pipeline).await?;
-        answers.into_iter().map(|a| a.extract_error().map_err(|e| classify(doing, e))).collect()
     }
 }
 
@@ -129,7 +123,7 @@ impl VconStore for RedisQueue {
             vcon.id(),
             &IndexKeys { created: vcon.created_unix(), ..IndexKeys::default() },
         );
-        self.write("bring a stored vCon back", &pipeline).await.map(drop)
+        self.client.all("bring a stored vCon back", &pipeline).await.map(drop)
     }
 
     async fn checkpoint(&self, worker: &WorkerId, entry: &Entry, document: &DocumentWrite) -> Result<bool> {
@@ -162,7 +156,7 @@ impl VconStore for RedisQueue {
     async fn index(&self, id: &VconId, found_under: &IndexKeys) -> Result<()> {
         let mut pipeline = redis::pipe();
         self.add_index(&mut pipeline, id, found_under);
-        self.write("index a vCon", &pipeline).await.map(drop)
+        self.client.all("index a vCon", &pipeline).await.map(drop)
     }
 
     async fn delete(&self, id: &VconId) -> Result<bool> {
@@ -178,7 +172,7 @@ impl VconStore for RedisQueue {
         }
         pipeline.cmd("ZREM").arg(&self.options.sorted_set).arg(keys::document(id)).arg(id.as_str());
         pipeline.cmd("DEL").arg(keys::document(id));
-        let answers = self.write(doing, &pipeline).await?;
+        let answers = self.client.all(doing, &pipeline).await?;
         Ok(answers.last().is_some_and(|deleted| count(deleted) == 1))
     }
 }

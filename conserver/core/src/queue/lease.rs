@@ -10,16 +10,20 @@ use crate::QueueName;
 pub struct Entry {
     /// The ingress list it came from.
     pub list: QueueName,
-    /// Unique among all entries of one backend; 0 for an id that was popped for good ([`Entry::is_popped`]).
+    /// Unique among all entries of one backend; for an id that was popped for good ([`Entry::is_popped`]), among those
+    /// of one process.
     pub token: u64,
     /// The id.
     pub id: VconId,
 }
 
 impl Entry {
+    /// The bit that tokens of popped ids have and others do not.
+    pub const POPPED: u64 = 1 << 63;
+
     /// Whether the backend gave the id away for good (at most once): it is in no [`Queue::holdings`](super::Queue::holdings).
     pub fn is_popped(&self) -> bool {
-        self.token == 0
+        self.token & Self::POPPED != 0
     }
 }
 

@@ -82,8 +82,8 @@ end
 -- One id of the suspect lane, for the one worker of its host that serves it.
 if lane == 'suspects' then
   local lock = 'cs:lane:' .. (redis.call('HGET', 'cs:w:' .. worker, 'realm') or '')
-  local holder = redis.call('GET', lock)
-  if holder and holder ~= worker and redis.call('ZSCORE', 'cs:workers', holder) then
+  local holder = redis.pcall('GET', lock)
+  if type(holder) == 'string' and holder ~= worker and redis.call('ZSCORE', 'cs:workers', holder) then
     for _, list in ipairs(redis.call('SMEMBERS', 'cs:wl:' .. holder)) do
       local held = redis.pcall('LLEN', 'cs:infl:{' .. list .. '}:' .. holder)
       if held ~= 0 then return {1, lengths, {}, {}, {}, 0} end
@@ -161,7 +161,8 @@ local function take_new(i)
     if holders[k] or mine[id] then
       if not parked[id] then
         local runs = redis.call('HGET', 'cs:parked', id)
-        parked[id] = runs and cjson.decode(runs) or {}
+        local ok, known = pcall(cjson.decode, runs or '[]')
+        parked[id] = ok and type(known) == 'table' and known or {}
       end
       local runs = parked[id]
       if #runs > 0 and runs[#runs][1] == list then

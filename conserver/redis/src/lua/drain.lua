@@ -23,7 +23,7 @@ local of_ours = {}
 for _, list in ipairs(names) do of_ours[list] = true end
 local all = redis.call('HGETALL', 'cs:parked')
 for n = 1, #all, 2 do
-  local id, runs = all[n], cjson.decode(all[n + 1])
+  local id, runs = all[n], decode(all[n + 1])
   if left > 0 and redis.call('HEXISTS', 'cs:busy', id) == 0 then
     local kept = {}
     for k = #runs, 1, -1 do

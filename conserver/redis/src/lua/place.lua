@@ -66,11 +66,17 @@ local function give_back(list, id, count)
   if count and count > #ids then give_back(list, id, count - #ids) end
 end
 
+-- Reads a record of ours; one that somebody spoilt says nothing.
+local function decode(text)
+  local ok, record = pcall(cjson.decode, text or '{}')
+  return ok and type(record) == 'table' and record or {}
+end
+
 -- Puts the other occurrences of an id back to the head of their lists.
 local function unpark(id)
   local runs = redis.call('HGET', 'cs:parked', id)
   if not runs then return end
-  runs = cjson.decode(runs)
+  runs = decode(runs)
   for k = #runs, 1, -1 do give_back(runs[k][1], id, runs[k][2]) end
   redis.call('HDEL', 'cs:parked', id)
 end

@@ -26,7 +26,7 @@ local now = redis.call('TIME')[1] * 1000
 local returned, suspects, poison = 0, {}, {}
 
 local function strike(list, entry, token, id, tries)
-  local record = tries and cjson.decode(tries) or {}
+  local record = decode(tries)
   record.attempt = record.attempt or 0
   record.strikes = (record.strikes or 0) + 1
   record.alone = (record.alone or 0) + (alone and 1 or 0)
@@ -48,7 +48,7 @@ end
 local function put_back(list, entry)
   local token, id = split(entry)
   local tries = redis.pcall('HGET', 'cs:tries:{' .. list .. '}', token)
-  if type(tries) ~= 'string' then tries = false end
+  if type(tries) ~= 'string' then tries = nil end
   local kind
   if all or struck[token] then
     kind = strike(list, entry, token, id, tries)
@@ -75,9 +75,11 @@ local function held_of(list)
 end
 
 -- Parked occurrences first: they belong behind the ones that were in flight.
-for _, list in ipairs(lists) do
-  for _, entry in ipairs(held_of(list)) do
-    local _, id = split(entry)
+table.sort(lists)
+for n = #lists, 1, -1 do
+  local entries = held_of(lists[n])
+  for k = #entries, 1, -1 do
+    local _, id = split(entries[k])
     if redis.call('HGET', 'cs:busy', id) == worker then
       redis.call('HDEL', 'cs:busy', id)
       unpark(id)

@@ -189,8 +189,8 @@ local function return_item(item)
   end
   give_back(item.list, item.id)
 end
-for _, item in ipairs(returned) do
-  if any_parked and not item.popped then unpark(item.id) end
+for k = #returned, 1, -1 do
+  if any_parked and not returned[k].popped then unpark(returned[k].id) end
 end
 for k = #returned, 1, -1 do
   return_item(returned[k])

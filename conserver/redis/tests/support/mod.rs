@@ -1,6 +1,7 @@
 //! A private Redis with a queue on it, and a plain connection to look behind the queue's back.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,38 @@ impl Bench {
     /// One command, its parts separated by spaces.
     pub async fn run<T: FromRedisValue>(&self, line: &str) -> T {
         self.words(&line.split(' ').collect::<Vec<_>>()).await
+    }
+
+    /// Everything that is there: keys with their types and values, the times to live left out.
+    pub async fn snapshot(&self) -> BTreeMap<String, String> {
+        let mut keys: Vec<String> = self.run("KEYS *").await;
+        keys.sort();
+        let mut all = BTreeMap::new();
+        for key in keys {
+            let kind: String = self.words(&["TYPE", &key]).await;
+            let mut value: Vec<String> = match kind.as_str() {
+                "string" => vec![self.words(&["GET", &key]).await],
+                "list" => self.words(&["LRANGE", &key, "0", "-1"]).await,
+                "hash" => self.words(&["HGETALL", &key]).await,
+                "set" => self.words(&["SMEMBERS", &key]).await,
+                _ => self.words(&["ZRANGE", &key, "0", "-1", "WITHSCORES"]).await,
+            };
+            if kind == "set" {
+                value.sort();
+            }
+            all.insert(key, format!("{kind} {value:?}"));
+        }
+        all
+    }
+
+    /// Puts something else where one of our keys should be.
+    pub async fn spoil(&self, key: &str) {
+        let _: i64 = self.words(&["DEL", key]).await;
+        if matches!(key, "cs:seq" | "cs:sweeper") || key.starts_with("cs:lane:") {
+            let _: i64 = self.words(&["RPUSH", key, "not", "ours"]).await;
+        } else {
+            let _: () = self.words(&["SET", key, "not ours"]).await;
+        }
     }
 
     /// One command of these words.

@@ -1,0 +1,12 @@
+//! Each script on its own: what lies in Redis before and after, the odd cases included.
+
+mod claim;
+mod memory;
+mod misplaced;
+mod model;
+mod parked;
+mod places;
+mod pop;
+mod settle;
+#[path = "../support/mod.rs"]
+mod support;
