@@ -1,0 +1,18 @@
+//! End-to-end tests: the real program, real servers, real crashes.
+//!
+//! They know the program as operators and producers do: its command line, its configuration, plain Redis commands on
+//! the public keys, signals, logs. `site` and `db` are what they share.
+
+mod db;
+mod site;
+
+mod exclusive;
+mod oracle;
+mod outage;
+mod poison;
+mod stuck;
+
+/// Whether the long forms run: `CONSERVER_ORACLE=long`.
+fn is_long() -> bool {
+    std::env::var("CONSERVER_ORACLE").is_ok_and(|form| form == "long")
+}

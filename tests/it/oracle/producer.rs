@@ -1,0 +1,47 @@
+//! Pushes while everything breaks. A reply of Redis makes an id an obligation; without one, it may be there or not.
+
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use conserver_testkit::oracle::Oracle;
+use conserver_testkit::vcons::Vcons;
+use redis::Commands;
+
+use super::field::expected;
+use crate::db::{Db, id_of};
+
+/// Ids of one push.
+const BATCH: usize = 20;
+/// So many may wait; a full list would make every fault meet the same.
+const AHEAD: usize = 400;
+
+/// Pushes until so many ids are owed.
+pub(super) fn start(db: Db, oracle: Arc<Mutex<Oracle>>, total: usize, seed: u64) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut vcons = Vcons::new(seed);
+        while oracle.lock().unwrap().count() < total {
+            match db.attempt(|connection| connection.llen::<_, usize>("in")) {
+                Ok(waiting) if waiting < AHEAD => push(&db, &oracle, &mut vcons),
+                _ => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    })
+}
+
+fn push(db: &Db, oracle: &Mutex<Oracle>, vcons: &mut Vcons) {
+    let documents: Vec<_> = (0..BATCH).map(|_| vcons.call()).collect();
+    let pushed = db.attempt(|connection| {
+        let stored =
+            documents.iter().map(|document| (format!("vcon:{}", id_of(document)), document.to_string()));
+        let () = connection.mset(&stored.collect::<Vec<_>>())?;
+        connection.rpush::<_, _, usize>("in", documents.iter().map(id_of).collect::<Vec<_>>())
+    });
+    let mut oracle = oracle.lock().unwrap();
+    for document in &documents {
+        match pushed {
+            Ok(_) => oracle.owe(&id_of(document), expected(document)),
+            Err(_) => oracle.may_owe(&id_of(document), expected(document)),
+        }
+    }
+}
