@@ -11,12 +11,19 @@ use crate::resp::{Connection, Reply};
 
 const CLAIM: &str = include_str!("../../conserver/redis/src/lua/claim.lua");
 const PLACE: &str = include_str!("../../conserver/redis/src/lua/place.lua");
+const DOCUMENT: &str = include_str!("../../conserver/redis/src/lua/document.lua");
 const SETTLE: &str = include_str!("../../conserver/redis/src/lua/settle.lua");
 const RENEW: &str = include_str!("../../conserver/redis/src/lua/renew.lua");
 const BATCH: &[u8] = b"32";
 
 /// Runs loops until `stop`.
-pub(crate) fn run(port: u16, threads: usize, list: &str, egress: &str, stop: &Arc<AtomicBool>) -> Vec<std::thread::JoinHandle<anyhow::Result<()>>> {
+pub(crate) fn run(
+    port: u16,
+    threads: usize,
+    list: &str,
+    egress: &str,
+    stop: &Arc<AtomicBool>,
+) -> Vec<std::thread::JoinHandle<anyhow::Result<()>>> {
     (0..threads)
         .map(|n| {
             let (stop, list, egress) = (stop.clone(), list.to_owned(), egress.to_owned());
@@ -28,8 +35,17 @@ pub(crate) fn run(port: u16, threads: usize, list: &str, egress: &str, stop: &Ar
 fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) -> anyhow::Result<()> {
     let mut redis = Connection::open(port)?;
     let claim = load(&mut redis, CLAIM)?;
-    let settle = load(&mut redis, &format!("{PLACE}{SETTLE}"))?;
-    redis.command(&[b"EVAL", RENEW.as_bytes(), b"0", worker.as_bytes(), b"3600000", b"0", b"realm", b"floor"]);
+    let settle = load(&mut redis, &format!("{PLACE}{DOCUMENT}{SETTLE}"))?;
+    redis.command(&[
+        b"EVAL",
+        RENEW.as_bytes(),
+        b"0",
+        worker.as_bytes(),
+        b"3600000",
+        b"0",
+        b"realm",
+        b"floor",
+    ]);
     redis.reply()?;
     add_claim(&mut redis, &claim, worker, list);
     while !stop.load(Ordering::Relaxed) {
@@ -49,10 +65,15 @@ fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) ->
         }
         let documents: Vec<Range<usize>> = redis.reply()?.items().iter().filter_map(bulk).collect();
         anyhow::ensure!(documents.len() == fields.len(), "a document is missing");
-        // EVALSHA digest 0, four of the script's own, and fifteen for each item.
-        redis.begin(3 + 4 + 15 * fields.len());
+        // EVALSHA digest 0, five of the script's own, and sixteen for each item.
+        redis.begin(3 + 5 + 16 * fields.len());
         redis.arg(b"EVALSHA").arg(settle.as_bytes()).arg(b"0");
-        redis.arg(worker.as_bytes()).arg(b"604800000").arg(b"86400").arg(fields.len().to_string().as_bytes());
+        redis
+            .arg(worker.as_bytes())
+            .arg(b"604800000")
+            .arg(b"86400")
+            .arg(b"3600000")
+            .arg(fields.len().to_string().as_bytes());
         for ((token, id), document) in fields.iter().zip(documents) {
             redis.arg(b"F").arg(list.as_bytes()).arg_parts(&[token.as_bytes(), b"|", id.as_bytes()]);
             redis.arg(b"").arg(b"").arg(b"").arg(b"");

@@ -88,11 +88,19 @@ impl Instance {
             .arg(&file)
             .stdin(Stdio::null())
             .spawn()
-            .with_context(|| format!("start `{}` (build it: cargo build --release -p conserver-benches)", program.display()))?;
+            .with_context(|| {
+                format!(
+                    "start `{}` (build it: cargo build --release -p conserver-benches)",
+                    program.display()
+                )
+            })?;
         let daemon = Daemon { child };
         let start = Instant::now();
         while daemon.workers().len() < workers || !self.all_registered(workers)? {
-            anyhow::ensure!(start.elapsed() < Duration::from_secs(20), "the workers did not register within 20 s");
+            anyhow::ensure!(
+                start.elapsed() < Duration::from_secs(20),
+                "the workers did not register within 20 s"
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(daemon)
@@ -115,7 +123,11 @@ impl Daemon {
     /// Pids of the workers.
     pub(crate) fn workers(&self) -> Vec<u32> {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
-        fs::read_to_string(children).unwrap_or_default().split_whitespace().filter_map(|p| p.parse().ok()).collect()
+        fs::read_to_string(children)
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|p| p.parse().ok())
+            .collect()
     }
 }
 

@@ -50,12 +50,14 @@ fn bare_loop(instance: &mut Instance, documents: &[Vec<u8>], vcons: usize) -> an
     std::thread::sleep(Duration::from_millis(300));
     let start = std::time::Instant::now();
     instance.push("in", &ids)?;
-    instance.wait_for("out", vcons, LIMIT)?;
+    let came = instance.wait_for("out", vcons, LIMIT);
     let took = start.elapsed();
     stop.store(true, Ordering::Relaxed);
+    // A loop's own error says more than that nothing came.
     for thread in threads {
         thread.join().map_err(|_| anyhow::anyhow!("a loop panicked"))??;
     }
+    came?;
     Ok(vcons as f64 / took.as_secs_f64())
 }
 
@@ -74,7 +76,19 @@ fn daemon(instance: &mut Instance, documents: &[Vec<u8>], vcons: usize) -> anyho
 
 fn redis_benchmark(port: u16, size: usize) -> anyhow::Result<f64> {
     let output = Command::new("redis-benchmark")
-        .args(["-p", &port.to_string(), "-P", "32", "-n", "500000", "-d", &size.to_string(), "-t", "set,get", "--csv"])
+        .args([
+            "-p",
+            &port.to_string(),
+            "-P",
+            "32",
+            "-n",
+            "500000",
+            "-d",
+            &size.to_string(),
+            "-t",
+            "set,get",
+            "--csv",
+        ])
         .output()
         .context("run `redis-benchmark` (Debian: redis-tools)")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
