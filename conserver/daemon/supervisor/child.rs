@@ -1,5 +1,6 @@
 //! One child process: how it is started, told things, and asked to end.
 
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -106,8 +107,10 @@ impl Process {
     }
 }
 
+/// The program that runs here, also after an upgrade has put another one in its place: children speak our version.
 fn this_program() -> anyhow::Result<Command> {
-    Ok(Command::new(std::env::current_exe().context("find this program")?))
+    let path = std::env::current_exe().context("find this program")?;
+    Ok(Command::new(if path.exists() { path } else { PathBuf::from("/proc/self/exe") }))
 }
 
 /// Memory that both processes map: in `/dev/shm` where there is one.
