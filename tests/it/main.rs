@@ -6,7 +6,9 @@
 mod db;
 mod site;
 
+mod dropin;
 mod exclusive;
+mod generated;
 mod oracle;
 mod outage;
 mod poison;
