@@ -4,18 +4,23 @@
 //! processes, so that of two writers of one id that put it under different days one does not remove the other's file
 //! as the old one.
 
+mod marker;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use conserver_core::Result;
 use conserver_core::vcon::{Limits, Vcon, VconId};
 use flate2::read::GzDecoder;
+use jiff::civil::Date;
 
+use self::marker::Markers;
 use crate::days::{self, Days};
 use crate::error::{classify, gone, unreadable};
 use crate::name::{FileName, likely_days};
@@ -26,25 +31,32 @@ use crate::options::FileOptions;
 pub(crate) struct Archive {
     options: FileOptions,
     days: Days,
+    markers: Markers,
     /// Whether this process has seen the folder: before that its absence means an empty archive, afterwards an outage.
     was_there: AtomicBool,
 }
 
 impl Archive {
     pub(crate) fn new(options: FileOptions) -> Self {
-        Self { options, days: Days::default(), was_there: AtomicBool::new(false) }
+        let markers = Markers::new(&options.path, options.dir_permissions);
+        Self { options, days: Days::default(), markers, was_there: AtomicBool::new(false) }
     }
 
     /// Reads a vCon back.
     pub(crate) fn get(&self, id: &VconId) -> Result<Option<Vcon>> {
         // What cannot have a file has none.
         let Ok(name) = FileName::of(id) else { return Ok(None) };
-        if let Some(vcon) = self.look(id, &name)? {
+        let asked = self.days.known();
+        let likely = self.likely_folders(id, &name)?;
+        let others = asked.iter().rev().map(|day| days::folder(&self.options.path, *day));
+        if let Some(vcon) = self.look(id, &name, likely.into_iter().chain(others))? {
             return Ok(Some(vcon));
         }
         // Another process may have made a folder, or moved the file while we looked.
-        self.refresh_days()?;
-        let found = self.look(id, &name)?;
+        let known = self.refresh_days()?;
+        let likely = self.likely_folders(id, &name)?;
+        let others = known.difference(&asked).map(|day| days::folder(&self.options.path, *day));
+        let found = self.look(id, &name, likely.into_iter().chain(others))?;
         if found.is_none() {
             self.is_there()?;
         }
@@ -58,9 +70,12 @@ impl Archive {
             return Ok(false);
         }
         let _lock = self.lock()?;
-        self.refresh_days()?;
-        let files = self.variants(&name)?;
+        let base = &self.options.path;
+        let known = self.refresh_days()?;
+        let folders = known.iter().map(|day| days::folder(base, *day)).chain([base.clone()]);
+        let files = files_in(folders, &name)?;
         self.remove(&files)?;
+        self.markers.remove(&name).map_err(|error| classify("remove a marker", base, error))?;
         files.iter().filter_map(|file| file.parent()).for_each(|folder| self.remove_empty(folder));
         Ok(!files.is_empty())
     }
@@ -74,42 +89,32 @@ impl Archive {
         written.map_err(|error| classify("write a file", base, error))
     }
 
-    /// Looks for a vCon where it may be, the likely places first.
-    fn look(&self, id: &VconId, name: &FileName) -> Result<Option<Vcon>> {
+    /// The folders where a save of ours put the vCon: one that its id suggests, or the one that its marker names.
+    fn likely_folders(&self, id: &VconId, name: &FileName) -> Result<Vec<PathBuf>> {
         let base = &self.options.path;
-        let likely = likely_days(id).into_iter().map(|day| days::folder(base, day));
-        let known = self.days.known();
-        let others = known.iter().rev().map(|day| days::folder(base, *day));
-        for folder in likely.chain([base.clone()]).chain(others) {
+        let marked = self.markers.read(name).map_err(|error| classify("look for a marker", base, error))?;
+        let days = likely_days(id).into_iter().chain(marked);
+        Ok(days.map(|day| days::folder(base, day)).chain([base.clone()]).collect())
+    }
+
+    /// Looks for a vCon in these folders, in this order.
+    fn look(
+        &self,
+        id: &VconId,
+        name: &FileName,
+        folders: impl Iterator<Item = PathBuf>,
+    ) -> Result<Option<Vcon>> {
+        for folder in folders {
             // As the Python server prefers them, should there be both.
             for compressed in [self.options.compression, !self.options.compression] {
-                if let Some(json) = read(&folder.join(name.file(compressed)), compressed)? {
+                let path = folder.join(name.file(compressed));
+                if let Some(json) = read(&path, compressed)? {
                     self.was_there.store(true, Ordering::Relaxed);
-                    return parse(id, json, &folder.join(name.file(compressed))).map(Some);
+                    return parse(id, json, &path).map(Some);
                 }
             }
         }
         Ok(None)
-    }
-
-    /// Every file of this name, in whatever folder and form.
-    fn variants(&self, name: &FileName) -> Result<Vec<PathBuf>> {
-        let base = &self.options.path;
-        let names = [name.file(false), name.file(true)];
-        let known = self.days.known();
-        let folders = known.iter().map(|day| days::folder(base, *day)).chain([base.clone()]);
-        let mut found = Vec::new();
-        for folder in folders {
-            for name in &names {
-                let path = folder.join(name);
-                match fs::symlink_metadata(&path) {
-                    Ok(_) => found.push(path),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(classify("look for a vCon", &path, error)),
-                }
-            }
-        }
-        Ok(found)
     }
 
     /// Removes files and makes that durable.
@@ -151,9 +156,9 @@ impl Archive {
         }
     }
 
-    fn refresh_days(&self) -> Result<()> {
+    fn refresh_days(&self) -> Result<Arc<BTreeSet<Date>>> {
         let base = &self.options.path;
-        self.days.refresh(base).map(drop).map_err(|error| classify("look for day folders", base, error))
+        self.days.refresh(base).map_err(|error| classify("look for day folders", base, error))
     }
 
     /// Takes the lock that writers share, across processes; it ends with the file.
@@ -168,6 +173,20 @@ impl Archive {
         });
         locked.map_err(|error| classify("take the lock", &self.options.path, error))
     }
+}
+
+/// Every file of this name in these folders.
+fn files_in(folders: impl Iterator<Item = PathBuf>, name: &FileName) -> Result<Vec<PathBuf>> {
+    let names = [name.file(false), name.file(true)];
+    let mut found = Vec::new();
+    for path in folders.flat_map(|folder| names.each_ref().map(|name| folder.join(name))) {
+        match fs::symlink_metadata(&path) {
+            Ok(_) => found.push(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(classify("look for a vCon", &path, error)),
+        }
+    }
+    Ok(found)
 }
 
 /// Reads a file; `None` if there is none.

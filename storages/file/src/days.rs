@@ -1,6 +1,7 @@
 //! Which day folders there are.
 //!
-//! A `get` knows no date, so it asks each day folder for one name, the newest first. The list is kept in memory and
+//! For a vCon that is not where its id or its marker says, as one that the Python server wrote may be, each day folder
+//! is asked for one name, the newest first. The list is kept in memory and
 //! read again when something was not found: it takes a look at the folders of years and months, which hold nothing
 //! but folders, and never at a folder with files in it. The folder of the archive itself is not listed either, for it
 //! may hold millions of files: years are asked for one by one.

@@ -2,7 +2,7 @@
 //!
 //! Files lie flat or in a folder for each day of `created_at`, plain or compressed with gzip, named as the Python server
 //! names them; what that server wrote is read. A file is whole at every moment: it is written beside its place,
-//! synced, and renamed. There is at most one file for an id.
+//! synced, and renamed. A save leaves one file for an id, wherever an earlier save put it.
 //!
 //! * [`options`]: what the file of the conserver says.
 //! * `name`: from an id to a file name; no id leads out of the folder.

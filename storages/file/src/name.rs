@@ -35,6 +35,11 @@ impl FileName {
         Ok(Self(name))
     }
 
+    /// The name itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The file's name, plain or compressed.
     pub(crate) fn file(&self, compressed: bool) -> String {
         let ending = if compressed { ".json.gz" } else { ".json" };

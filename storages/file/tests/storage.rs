@@ -41,7 +41,7 @@ impl Fixture {
         self.storage.save(std::slice::from_ref(vcon)).await.pop().unwrap().unwrap();
     }
 
-    /// All files below the archive, relative to it, the lock aside.
+    /// All files below the archive, relative to it, its own notes aside.
     fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, base: &Path, found: &mut Vec<String>) {
             for entry in fs::read_dir(folder).unwrap() {
@@ -55,7 +55,7 @@ impl Fixture {
         }
         let mut found = Vec::new();
         walk(self.path(), self.path(), &mut found);
-        found.retain(|name| name != ".lock");
+        found.retain(|name| name != ".lock" && !name.starts_with(".where/"));
         found.sort();
         found
     }
@@ -167,6 +167,48 @@ async fn an_id_with_an_unlikely_day_is_found_by_another_process() {
     assert!(other.get(saved.id()).await.unwrap().is_none());
     fixture.save(&saved).await;
     assert!(other.get(saved.id()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_place_is_noted_only_where_the_id_does_not_suggest_it() {
+    let fixture = Fixture::new(|_| {});
+    let notes = || fs::read_dir(fixture.path().join(".where")).map_or(0, Iterator::count);
+    for created in ["2026-01-05T09:00:00Z", "2026-01-05T23:00:00-08:00", "yesterday"] {
+        fixture.save(&call_of(created)).await;
+        assert_eq!(notes(), 0, "{created}");
+    }
+    fixture.save(&call_of("2011-11-11T11:11:11Z")).await;
+    assert_eq!(notes(), 1);
+    fixture.save(&call_of("2026-01-05T09:00:00Z")).await;
+    assert_eq!(notes(), 0);
+    fixture.save(&call_of("2011-11-11T11:11:11Z")).await;
+    assert!(fixture.storage.delete(call_of("").id()).await.unwrap());
+    assert_eq!(notes(), 0);
+}
+
+#[tokio::test]
+async fn what_was_saved_is_read_and_not_an_older_copy_elsewhere() {
+    let fixture = Fixture::new(|_| {});
+    let saved = call_of("2011-11-11T11:11:11Z");
+    let elsewhere = fixture.path().join("2030/01/01");
+    fs::create_dir_all(&elsewhere).unwrap();
+    fs::write(elsewhere.join(format!("{}.json", saved.id())), "{\"subject\": \"old\"}").unwrap();
+    fixture.save(&saved).await;
+    for storage in [fixture.storage(), fixture.reopen().await] {
+        let found = storage.get(saved.id()).await.unwrap().unwrap();
+        assert_eq!(read_view(&found), read_view(&saved));
+    }
+}
+
+#[tokio::test]
+async fn a_vcon_is_found_without_its_note() {
+    let fixture = Fixture::new(|_| {});
+    let saved = call_of("2011-11-11T11:11:11Z");
+    fixture.save(&saved).await;
+    fs::remove_dir_all(fixture.path().join(".where")).unwrap();
+    for storage in [fixture.storage(), fixture.reopen().await] {
+        assert!(storage.get(saved.id()).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]

@@ -8,20 +8,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use conserver_core::vcon::{Vcon, View};
-use conserver_core::{Applied, Result};
+use conserver_core::vcon::{Vcon, VconId, View};
+use conserver_core::{Applied, Error, Result};
 use flate2::{Compression, GzBuilder};
+use jiff::civil::Date;
 use tempfile::NamedTempFile;
 
-use super::{Archive, sync_folder};
+use super::{Archive, files_in, sync_folder};
 use crate::days;
 use crate::error::{classify, too_large};
-use crate::name::FileName;
+use crate::name::{FileName, likely_days};
 
 /// A vCon that is written and synced beside its place.
 struct Staged {
     index: usize,
+    id: VconId,
     name: FileName,
+    /// The day whose folder it goes to; `None`: the archive's own.
+    day: Option<Date>,
     file: NamedTempFile,
     folder: PathBuf,
     place: PathBuf,
@@ -71,7 +75,6 @@ impl Archive {
         }
 
         let lock = self.lock()?;
-        self.refresh_days()?;
         let mut placed = Vec::with_capacity(staged.len());
         for staged in staged {
             let index = staged.index;
@@ -111,7 +114,7 @@ impl Archive {
         let place = folder.join(name.file(self.options.compression));
         let file = self.create_beside(&folder)?;
         self.write(&file, &json).map_err(|error| classify("write a vCon", &place, error))?;
-        Ok(Staged { index, name, file, folder, place })
+        Ok(Staged { index, id: vcon.id().clone(), name, day, file, folder, place })
     }
 
     /// Creates a file in this folder, which is made if need be.
@@ -143,12 +146,19 @@ impl Archive {
         }
     }
 
-    /// Puts a vCon into its place and looks for older files of its id.
+    /// Puts a vCon into its place, looks for older files of its id, and notes the place if the id does not suggest it.
     fn place(&self, staged: Staged) -> Result<Placed> {
-        let Staged { index, name, file, folder, place } = staged;
+        let Staged { index, id, name, day, file, folder, place } = staged;
+        let unknown = |error: Error| error.applied(Applied::Unknown);
+        let before = self.likely_folders(&id, &name)?;
         file.persist(&place).map_err(|error| classify("write a vCon", &place, error.error))?;
-        let mut older = self.variants(&name).map_err(|error| error.applied(Applied::Unknown))?;
+        let mut older = files_in(before.into_iter().chain([folder.clone()]), &name).map_err(unknown)?;
         older.retain(|path| *path != place);
+        let noted = match day.filter(|day| !likely_days(&id).contains(day)) {
+            Some(day) => self.markers.write(&name, day),
+            None => self.markers.remove(&name),
+        };
+        noted.map_err(|error| unknown(classify("write a marker", &self.options.path, error)))?;
         Ok(Placed { index, folder, older })
     }
 
