@@ -69,7 +69,8 @@ impl RedisQueue {
         let doing = "list what this worker holds";
         let lists =
             self.client.command(doing, redis::cmd("SMEMBERS").arg(keys::worker_lists(worker))).await?;
-        let lists: Vec<QueueName> = texts(lists, "SMEMBERS")?.into_iter().map(QueueName::new).collect();
+        let mut lists: Vec<QueueName> = texts(lists, "SMEMBERS")?.into_iter().map(QueueName::new).collect();
+        lists.sort();
         let mut held = redis::pipe();
         for list in &lists {
             held.cmd("LRANGE").arg(keys::in_flight(list, worker)).arg(0).arg(-1);

@@ -1,6 +1,7 @@
 //! Each script on its own: what lies in Redis before and after, the odd cases included.
 
 mod claim;
+mod drain;
 mod memory;
 mod misplaced;
 mod model;

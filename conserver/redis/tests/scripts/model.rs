@@ -16,7 +16,7 @@ use steps::Step;
 fn any_history_keeps_every_id_in_exactly_one_place() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let bench = runtime.block_on(Bench::new());
-    let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
     let histories = proptest::collection::vec(any_step(), 1..60);
     let result = TestRunner::new(config).run(&histories, |history| {
         runtime.block_on(async {

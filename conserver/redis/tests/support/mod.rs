@@ -145,7 +145,9 @@ impl QueueFixture for Bench {
     }
 
     async fn end_lease(&self, worker: &WorkerId) {
-        let _: i64 = self.words(&["ZADD", "cs:workers", "XX", "CH", "1000", worker.as_str()]).await;
+        let (seconds, micros): (i64, i64) = self.run("TIME").await;
+        let just_now = (seconds * 1000 + micros / 1000 - 1).to_string();
+        let _: i64 = self.words(&["ZADD", "cs:workers", "XX", "CH", &just_now, worker.as_str()]).await;
     }
 
     async fn spoil_list(&self, list: &QueueName) -> bool {

@@ -96,7 +96,7 @@ impl Model<'_> {
             return Err(format!("{id} was taken from a paused list"));
         }
         if self.busy().contains_key(&id) {
-            self.parked.entry(id).or_default().push(n);
+            self.parked.entry(id).or_default()[n] += 1;
             return Ok(());
         }
         let Some(lease) = fresh.next() else { return Err(format!("{id} was taken and not handed out")) };

@@ -37,7 +37,8 @@ pub(super) struct Model<'a> {
     pub(super) tries: [BTreeSet<u64>; 2],
     /// How often each token was struck while alone.
     pub(super) alone: BTreeMap<u64, u32>,
-    pub(super) parked: BTreeMap<String, Vec<usize>>,
+    /// How many occurrences of each list wait for an id that runs.
+    pub(super) parked: BTreeMap<String, [usize; 2]>,
     pub(super) done: Vec<String>,
     pub(super) dead: [Vec<String>; 2],
     /// Settlements of workers that were recovered.
@@ -82,14 +83,13 @@ impl<'a> Model<'a> {
 
     /// Returns the other occurrences of an id to their lists.
     pub(super) fn unpark(&mut self, id: &str) {
-        for list in self.parked.remove(id).unwrap_or_default().into_iter().rev() {
-            self.lists[list].push_front(id.to_owned());
+        for (list, count) in self.lists.iter_mut().zip(self.parked.remove(id).unwrap_or_default()) {
+            (0..count).for_each(|_| list.push_front(id.to_owned()));
         }
     }
 
     /// Fails unless Redis holds exactly what the model does.
     pub(super) async fn compare(&self) -> Found {
-        let real = self.bench.snapshot().await;
         for (n, list) in LISTS.iter().enumerate() {
             same(list, &listed(&self.queue, list).await, &self.lists[n].iter().cloned().collect::<Vec<_>>())?;
             same("dead letters", &listed(&self.queue, &format!("DLQ:{list}")).await, &self.dead[n])?;
@@ -106,7 +106,7 @@ impl<'a> Model<'a> {
         same("done", &listed(&self.queue, "out").await, &self.done)?;
         same("busy", &self.bench.run("HGETALL cs:busy").await, &self.busy())?;
         let parked: BTreeMap<String, String> = self.bench.run("HGETALL cs:parked").await;
-        let parked: BTreeMap<String, Vec<usize>> =
+        let parked: BTreeMap<String, [usize; 2]> =
             parked.into_iter().map(|(id, runs)| (id, read_runs(&runs))).collect();
         same("parked", &parked, &self.parked)?;
         for member in &self.members {
@@ -119,7 +119,7 @@ impl<'a> Model<'a> {
                 same("in flight", &held, &expected)?;
             }
         }
-        let in_flight: usize = real.keys().filter(|key| key.starts_with("cs:infl:")).count();
+        let in_flight = self.bench.run::<Vec<String>>("KEYS cs:infl:*").await.len();
         let holding = |member: &Member| {
             LISTS.iter().filter(|list| member.held.iter().any(|l| l.entry.list.as_str() == **list)).count()
         };
@@ -127,7 +127,7 @@ impl<'a> Model<'a> {
         let everywhere = self.lists.iter().map(VecDeque::len).sum::<usize>()
             + self.delayed.iter().map(BTreeMap::len).sum::<usize>()
             + self.suspects.iter().map(VecDeque::len).sum::<usize>()
-            + self.parked.values().map(Vec::len).sum::<usize>()
+            + self.parked.values().flatten().sum::<usize>()
             + self.members.iter().map(|member| member.held.len()).sum::<usize>()
             + self.dead.iter().map(Vec::len).sum::<usize>()
             + self.done.len()
@@ -136,10 +136,9 @@ impl<'a> Model<'a> {
     }
 }
 
-fn read_runs(json: &str) -> Vec<usize> {
+fn read_runs(json: &str) -> [usize; 2] {
     let runs: Vec<(String, usize)> = serde_json::from_str(json).expect("parked occurrences are JSON");
-    let place = |list: &str| LISTS.iter().position(|name| *name == list).expect("a list of ours");
-    runs.into_iter().flat_map(|(list, count)| vec![place(&list); count]).collect()
+    LISTS.map(|list| runs.iter().filter(|(name, _)| name == list).map(|(_, count)| count).sum())
 }
 
 pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, real: &T, model: &T) -> Found {

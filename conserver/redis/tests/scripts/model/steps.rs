@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use conserver_core::queue::{End, Finish, Lease, Settled, Settlement, Strikes, Tries};
-use conserver_testkit::queue_suite::{dead, given_back, lane_worker, listed, push, retried, settle, worker};
+use conserver_testkit::queue_suite::{
+    QueueFixture, dead, given_back, lane_worker, listed, push, retried, settle, worker,
+};
 
 use super::claims::place;
 use super::state::{Found, LISTS, Model, same};
@@ -69,8 +71,7 @@ impl Model<'_> {
             Step::SettleSuspect { end } => self.settle(2, &[*end], false).await,
             Step::Die { worker, struck } => self.die(*worker, *struck).await,
             Step::EndLease { worker } => {
-                let id = self.members[*worker].id.clone();
-                self.bench.words::<i64>(&["ZADD", "cs:workers", "XX", "CH", "1000", id.as_str()]).await;
+                self.bench.end_lease(&self.members[*worker].id).await;
                 self.members[*worker].is_awake = false;
                 Ok(())
             }
