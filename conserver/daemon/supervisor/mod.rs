@@ -55,7 +55,10 @@ pub(crate) struct Options {
 
 pub(crate) struct Supervisor {
     wiring: Wiring,
+    /// The configuration that runs.
     file: File,
+    /// The file as last read: a bad one is not told again each second.
+    seen: String,
     plan: Plan,
     options: Options,
     backend: Backend,
@@ -96,6 +99,7 @@ impl Supervisor {
         }
         Ok(Self {
             wiring,
+            seen: file.text.clone(),
             file,
             plan,
             options,
@@ -337,9 +341,10 @@ impl Supervisor {
                 return;
             }
         };
-        if file == self.file && !asked {
+        if file.text == self.seen && !asked {
             return;
         }
+        self.seen.clone_from(&file.text);
         let (plan, problems) = file.check(&self.wiring);
         for problem in &problems {
             if problem.is_error() {
@@ -348,8 +353,6 @@ impl Supervisor {
                 tracing::warn!("{problem:#}");
             }
         }
-        // Remembered even if bad, so that it is not told again each second.
-        self.file.text.clone_from(&file.text);
         let Some(plan) = plan else {
             tracing::error!(config = file.name(), "the new configuration has errors; the old one runs on");
             return;
@@ -364,6 +367,7 @@ impl Supervisor {
             chains = plan.chains.len(),
             "configuration handed to the workers"
         );
+        self.file = file;
         self.plan = plan;
     }
 

@@ -123,11 +123,14 @@ impl Claimer {
         let _ = tokio::time::timeout(WAIT, rung).await;
     }
 
-    fn start(&self, pipeline: &Pipeline, leases: Vec<Lease>) {
+    /// Runs what was claimed: on the newest configuration; what its list has left, on the one it was claimed with.
+    fn start(&self, claimed_with: &Pipeline, leases: Vec<Lease>) {
+        let newest = self.pipeline.lock().expect("no panic while held").clone();
         let mut claims = Vec::with_capacity(leases.len());
         for lease in leases {
-            // A list that left the configuration between claim and now: nothing runs it; it is put back at the end.
-            let Some(seat) = pipeline.seat_of(&lease.entry.list) else { continue };
+            let list = &lease.entry.list;
+            // Neither knows it where a lost claim is found after a reload: it is put back at the end.
+            let Some(seat) = newest.seat_of(list).or_else(|| claimed_with.seat_of(list)) else { continue };
             let held = Held {
                 entry: lease.entry.clone(),
                 chain: seat.chain.plan.name.clone(),
