@@ -12,6 +12,8 @@ mod generated;
 mod oracle;
 mod outage;
 mod poison;
+mod reload;
+mod stop;
 mod stuck;
 
 /// Whether the long forms run: `CONSERVER_ORACLE=long`.
