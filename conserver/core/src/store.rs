@@ -64,8 +64,11 @@ impl IndexKeys {
     pub fn of(vcon: &Vcon) -> Self {
         let mut keys = Self { created: vcon.created_unix(), ..Self::default() };
         for party in vcon.parties() {
-            let fields =
-                [(&mut keys.tel, party.tel()), (&mut keys.mailto, party.mailto()), (&mut keys.name, party.name())];
+            let fields = [
+                (&mut keys.tel, party.tel()),
+                (&mut keys.mailto, party.mailto()),
+                (&mut keys.name, party.name()),
+            ];
             for (list, value) in fields {
                 list.extend(value.filter(|v| !v.is_empty()).map(|v| v.into_owned()));
             }
@@ -103,12 +106,7 @@ pub trait VconStore: Send + Sync + 'static {
     /// * `false`, and nothing written, if the entry is no longer this worker's
     /// * keeps the time to live
     /// * a key of another type is `WrongType` and stays as it is
-    async fn checkpoint(
-        &self,
-        worker: &WorkerId,
-        entry: &Entry,
-        document: &DocumentWrite,
-    ) -> Result<bool>;
+    async fn checkpoint(&self, worker: &WorkerId, entry: &Entry, document: &DocumentWrite) -> Result<bool>;
 
     /// Adds search keys; never takes any away.
     ///

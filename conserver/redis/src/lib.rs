@@ -23,6 +23,7 @@ mod recover;
 mod reply;
 mod script;
 mod settle;
+mod stage;
 mod status;
 mod store;
 mod stray;

@@ -14,7 +14,7 @@ use redis::{Pipeline, Value};
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{count, text, unexpected};
-use crate::settle::{millis, stage};
+use crate::settle::millis;
 
 impl RedisQueue {
     /// Reads documents that are not plain strings, each by its type.
@@ -128,8 +128,7 @@ impl VconStore for RedisQueue {
 
     async fn checkpoint(&self, worker: &WorkerId, entry: &Entry, document: &DocumentWrite) -> Result<bool> {
         let doing = "save a document in the middle of a run";
-        let mut pipeline = redis::pipe();
-        let (mode, staged) = stage(&mut pipeline, worker, document);
+        let staged = self.stage(worker, document).await?;
         let mut command = self.scripts.checkpoint.call();
         command
             .arg(worker.as_str())
@@ -137,13 +136,9 @@ impl VconStore for RedisQueue {
             .arg(format!("{}|{}", entry.token, entry.id))
             .arg(millis(self.options.vcon_expiry))
             .arg(document.id.as_str())
-            .arg(mode);
-        match staged {
-            Some(key) => command.arg(key),
-            None => command.arg(&document.json[..]),
-        };
-        pipeline.add_command(command);
-        match self.staged_script(doing, &pipeline).await? {
+            .arg(staged.mode())
+            .arg(staged.payload());
+        match self.client.script(doing, &self.scripts.checkpoint, &command).await? {
             Value::Int(1) => Ok(true),
             Value::Int(0) => Ok(false),
             Value::Int(_) => {

@@ -26,12 +26,7 @@ impl Settlement {
 
     /// About how many bytes this settlement sends.
     pub fn weight(&self) -> usize {
-        let documents: &[DocumentWrite] = match &self.end {
-            End::Finish(finish) => &finish.documents,
-            End::Retry { documents, .. } | End::Dead { documents, .. } => documents,
-            End::GiveBack => &[],
-        };
-        256 + documents.iter().map(|d| d.json.len()).sum::<usize>()
+        256 + self.end.documents().iter().map(|d| d.json.len()).sum::<usize>()
     }
 }
 
@@ -60,6 +55,17 @@ pub enum End {
     },
     /// Not run, or not to its end, at a stop: back to the head of its list.
     GiveBack,
+}
+
+impl End {
+    /// The documents that are written with it.
+    pub fn documents(&self) -> &[DocumentWrite] {
+        match self {
+            Self::Finish(finish) => &finish.documents,
+            Self::Retry { documents, .. } | Self::Dead { documents, .. } => documents,
+            Self::GiveBack => &[],
+        }
+    }
 }
 
 /// What a finished run leaves.

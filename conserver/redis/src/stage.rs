@@ -1,0 +1,83 @@
+//! Large documents travel before the script that settles them: into a key of their own, which the script renames.
+//!
+//! A document of many megabytes is written in parts, so that no copy of the whole lies in the client's buffers: the
+//! driver copies each command several times on its way out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use conserver_core::store::{DocumentWrite, Encoding};
+use conserver_core::{Result, WorkerId};
+
+use crate::keys;
+use crate::queue::RedisQueue;
+
+/// Documents up to this many bytes travel within the script's arguments.
+const INLINE: usize = 64 << 10;
+/// Larger ones are written in parts of this many bytes.
+const PART: usize = 1 << 20;
+/// A staged document that no script took lives this long.
+const STAGED_MS: u64 = 600_000;
+
+/// How a document travels: the mode and the payload that the scripts read.
+pub(crate) enum Staged<'a> {
+    /// Within the arguments.
+    Inline(&'a [u8]),
+    /// In this key.
+    Key(String),
+}
+
+impl Staged<'_> {
+    /// The script's word for it.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self {
+            Self::Inline(_) => "s",
+            Self::Key(_) => "n",
+        }
+    }
+
+    /// The script's argument.
+    pub(crate) fn payload(&self) -> &[u8] {
+        match self {
+            Self::Inline(json) => json,
+            Self::Key(key) => key.as_bytes(),
+        }
+    }
+}
+
+impl RedisQueue {
+    /// Writes a document that does not fit the arguments of a script to a key of its own. Repeating it is harmless.
+    pub(crate) async fn stage<'a>(
+        &self,
+        worker: &WorkerId,
+        document: &'a DocumentWrite,
+    ) -> Result<Staged<'a>> {
+        static STAGED: AtomicU64 = AtomicU64::new(0);
+        let doing = "write a large document";
+        let json = &document.json;
+        if document.encoding == Encoding::Text && json.len() <= INLINE {
+            return Ok(Staged::Inline(json));
+        }
+        let key = keys::staged(worker, STAGED.fetch_add(1, Ordering::Relaxed));
+        match document.encoding {
+            Encoding::Text if json.len() <= PART => {
+                let mut set = redis::cmd("SET");
+                set.arg(&key).arg(&json[..]).arg("PX").arg(STAGED_MS);
+                self.client.command(doing, &set).await?;
+            }
+            Encoding::Text => {
+                // The last part first: the server makes room for the whole at once.
+                for (n, part) in json.chunks(PART).enumerate().collect::<Vec<_>>().into_iter().rev() {
+                    let mut set = redis::cmd("SETRANGE");
+                    set.arg(&key).arg(n * PART).arg(part);
+                    self.client.command(doing, &set).await?;
+                }
+                self.client.command(doing, redis::cmd("PEXPIRE").arg(&key).arg(STAGED_MS)).await?;
+            }
+            Encoding::Json => {
+                self.client.command(doing, redis::cmd("JSON.SET").arg(&key).arg("$").arg(&json[..])).await?;
+                self.client.command(doing, redis::cmd("PEXPIRE").arg(&key).arg(STAGED_MS)).await?;
+            }
+        }
+        Ok(Staged::Key(key))
+    }
+}
