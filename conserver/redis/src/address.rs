@@ -19,7 +19,7 @@ use crate::error::classify;
 /// How to find the server, ready to connect.
 pub(crate) enum Address {
     /// One server.
-    Direct(Client),
+    Direct(Box<Client>),
     /// Ask these Sentinels each time a connection is made.
     Sentinel(Box<SentinelClient>),
 }
@@ -56,7 +56,8 @@ fn direct(text: &str) -> Result<Address> {
         None => Client::open(info),
         Some(pem) => Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem) }),
     };
-    Ok(Address::Direct(client.map_err(|e| classify("read the Redis address", e))?))
+    let client = client.map_err(|e| classify("read the Redis address", e))?;
+    Ok(Address::Direct(Box::new(client)))
 }
 
 /// Takes `ssl_ca_certs=FILE` (the Python client's spelling) off the query and reads the file.

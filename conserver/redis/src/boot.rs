@@ -67,6 +67,10 @@ impl RedisQueue {
                 "point the address at the master, or at the Sentinels: redis+sentinel://host:26379/mymaster",
             ));
         }
+        // Such a server does not let us write, so there is nothing more to be learned.
+        if findings.iter().any(|finding| finding.gravity == Gravity::Fatal) {
+            return Ok(findings);
+        }
         findings.push(persistence(of("aof_enabled") == "1", &self.setting("appendfsync").await));
         findings.push(eviction(&self.setting("maxmemory-policy").await, of("maxmemory")));
         findings.push(self.round_trip().await?);

@@ -45,6 +45,10 @@ fn describe(error: &RedisError) -> (ErrorKind, String, Applied) {
     if error.is_connection_refusal() {
         return (ErrorKind::Unavailable, "cannot reach Redis".to_owned(), Applied::No);
     }
+    if error.is_io_error() && error.to_string().contains("certificate") {
+        let says = "the certificate of Redis is not trusted (name its authority with `ssl_ca_certs=FILE`)";
+        return (ErrorKind::Unauthorized, says.to_owned(), Applied::No);
+    }
     if error.is_io_error() || error.is_connection_dropped() {
         return (ErrorKind::Unavailable, "lost the connection to Redis".to_owned(), Applied::Unknown);
     }

@@ -11,39 +11,52 @@ use conserver_core::vcon::{Vcon, VconId, View};
 use conserver_core::{Error, ErrorKind, Result, WorkerId};
 use redis::{Pipeline, Value};
 
+use crate::error::classify;
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{count, text, unexpected};
 use crate::settle::millis;
 
+/// What the server calls a document of its JSON module.
+const JSON: &str = "ReJSON-RL";
+
 impl RedisQueue {
-    /// Reads documents that are not plain strings, each by its type.
-    async fn load_odd(&self, id: &VconId) -> Result<Loaded> {
-        let key = keys::document(id);
-        let kind = text(self.client.command("look at a key", redis::cmd("TYPE").arg(&key)).await?);
-        match kind.as_deref() {
-            Some("none") => Ok(Loaded::Missing),
-            // Written between the two looks.
-            Some("string") => {
-                Ok(found(self.client.command("read a document", redis::cmd("GET").arg(&key)).await?))
-            }
-            Some("ReJSON-RL") => {
-                let json =
-                    self.client.command("read a JSON document", redis::cmd("JSON.GET").arg(&key)).await?;
-                Ok(match json {
-                    Value::BulkString(json) => {
-                        Loaded::Found { json: Bytes::from(json), encoding: Encoding::Json }
-                    }
-                    Value::Nil => Loaded::Missing,
-                    _ => return Err(unexpected("JSON.GET")),
-                })
-            }
-            Some(other) => {
-                let says = format!("`{key}` holds a {other}, not a document");
-                Ok(Loaded::Unreadable(Error::new(ErrorKind::WrongType, says)))
-            }
-            None => Err(unexpected("TYPE")),
+    /// Reads documents that are not plain strings, each by its type: two round trips for all of them.
+    async fn load_odd(&self, ids: &[&VconId]) -> Result<Vec<Loaded>> {
+        let keys: Vec<String> = ids.iter().map(|id| keys::document(id)).collect();
+        let mut look = redis::pipe();
+        for key in &keys {
+            look.cmd("TYPE").arg(key);
         }
+        let kinds: Vec<String> =
+            self.client.all("look at documents", &look).await?.into_iter().filter_map(text).collect();
+        let mut read = redis::pipe();
+        for (key, kind) in keys.iter().zip(&kinds) {
+            match kind.as_str() {
+                JSON => read.cmd("JSON.GET").arg(key).arg("."),
+                // Written between the two looks, or gone by now.
+                _ => read.cmd("GET").arg(key),
+            };
+        }
+        let values = self.client.pipeline("read documents by their types", &read).await?;
+        let loaded =
+            keys.iter().zip(kinds).zip(values).map(|((key, kind), value)| match (kind.as_str(), value) {
+                (JSON, Value::BulkString(json)) => {
+                    Ok(Loaded::Found { json: json.into(), encoding: Encoding::Json })
+                }
+                (JSON, Value::SimpleString(json)) => {
+                    Ok(Loaded::Found { json: json.into(), encoding: Encoding::Json })
+                }
+                (JSON | "none" | "string", Value::ServerError(error)) => {
+                    Err(classify("read a document", error.into()))
+                }
+                (JSON | "none" | "string", value) => Ok(found(value)),
+                (other, _) => {
+                    let says = format!("`{key}` holds a {other}, not a document");
+                    Ok(Loaded::Unreadable(Error::new(ErrorKind::WrongType, says)))
+                }
+            });
+        loaded.collect()
     }
 
     /// The commands that make a document findable.
@@ -85,15 +98,15 @@ impl VconStore for RedisQueue {
         let Value::Array(values) = self.client.command(doing, &command).await? else {
             return Err(unexpected("MGET"));
         };
-        let mut loaded = Vec::with_capacity(ids.len());
-        for (id, value) in ids.iter().zip(values) {
-            loaded.push(match value {
-                // MGET answers nil for every key that is no string.
-                Value::Nil => self.load_odd(id).await?,
-                value => found(value),
-            });
-        }
-        Ok(loaded)
+        // MGET answers nil for every key that is no string.
+        let odd: Vec<&VconId> =
+            ids.iter().zip(&values).filter(|(_, value)| **value == Value::Nil).map(|(id, _)| id).collect();
+        let mut odd = self.load_odd(&odd).await?.into_iter();
+        let next = |value| match value {
+            Value::Nil => odd.next().ok_or_else(|| unexpected("TYPE")),
+            value => Ok(found(value)),
+        };
+        values.into_iter().map(next).collect()
     }
 
     async fn put(&self, vcon: &Vcon, ttl: Option<Duration>) -> Result<()> {

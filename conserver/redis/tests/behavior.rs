@@ -1,5 +1,7 @@
 //! The contracts of queue and store, on a real Redis.
 
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a test binary")]
+
 mod support;
 
 mod queue {

@@ -5,6 +5,8 @@
 //! await. That every line of the contract has a case is a test of this crate; that every case became a test is one of
 //! the generated tests.
 
+#![expect(clippy::unwrap_used, reason = "every case is the body of a test")]
+
 mod claim;
 mod finish;
 mod keeper;
@@ -344,7 +346,7 @@ pub async fn finish_all(queue: &Arc<dyn Queue>, worker: &WorkerId, leases: Vec<L
 
 /// A finish with nothing to write.
 pub fn finished(lease: Lease) -> Settlement {
-    Settlement::new(lease, End::Finish(Box::new(Finish::default())))
+    Settlement::new(lease, End::Finish(Box::default()))
 }
 
 /// A give-back.

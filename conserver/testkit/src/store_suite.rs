@@ -4,6 +4,8 @@
 //! await. That every line of the contract has a case is a test of this crate; that every case became a test is one of
 //! the generated tests.
 
+#![expect(clippy::unwrap_used, reason = "every case is the body of a test")]
+
 mod documents;
 mod runs;
 

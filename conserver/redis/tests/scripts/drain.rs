@@ -1,6 +1,6 @@
 //! The way back: what lost workers hold, and marks without an owner.
 
-use conserver_core::queue::{Queue, Strikes};
+use conserver_core::queue::Strikes;
 use conserver_testkit::queue_suite::*;
 
 use crate::support::Bench;

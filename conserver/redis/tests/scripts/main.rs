@@ -1,5 +1,7 @@
 //! Each script on its own: what lies in Redis before and after, the odd cases included.
 
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a test binary")]
+
 mod claim;
 mod drain;
 mod memory;

@@ -44,7 +44,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (list.clone(), proptest::collection::vec(0..5_u8, 1..5)).prop_map(|(list, ids)| Step::Push { list, ids }),
         6 => (worker.clone(), 0..6_usize, any::<bool>()).prop_map(|(worker, room, lost)| Step::Claim { worker, room, lost }),
-        6 => (worker.clone(), ends, any::<bool>()).prop_map(|(worker, ends, lost)| Step::Settle { worker, ends, lost }),
+        6 => (worker, ends, any::<bool>()).prop_map(|(worker, ends, lost)| Step::Settle { worker, ends, lost }),
         2 => any::<bool>().prop_map(|lost| Step::ClaimSuspect { lost }),
         2 => (0..6_u8).prop_map(|end| Step::SettleSuspect { end }),
         2 => (0..3_usize, any::<u8>()).prop_map(|(worker, struck)| Step::Die { worker, struck }),

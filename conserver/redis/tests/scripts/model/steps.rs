@@ -129,20 +129,20 @@ impl Model<'_> {
         for Settlement { lease, end } in batch {
             match end {
                 End::GiveBack => back.push(lease),
-                end => self.ends(lease, &end),
+                end => self.ends(&lease, &end),
             }
         }
         for lease in back.iter().rev() {
             self.unpark(lease.entry.id.as_str());
         }
-        for lease in back.into_iter().rev() {
+        for lease in back.iter().rev() {
             self.back(worker == 2, lease);
         }
         Ok(())
     }
 
-    fn ends(&mut self, lease: Lease, end: &End) {
-        let (n, token, id) = (place(&lease), lease.entry.token, lease.entry.id.as_str().to_owned());
+    fn ends(&mut self, lease: &Lease, end: &End) {
+        let (n, token, id) = (place(lease), lease.entry.token, lease.entry.id.as_str().to_owned());
         match end {
             End::Retry { after, .. } => {
                 self.tries[n].insert(token);
@@ -161,8 +161,8 @@ impl Model<'_> {
     }
 
     /// Given back or recovered without a strike.
-    fn back(&mut self, alone: bool, lease: Lease) {
-        let (n, token, id) = (place(&lease), lease.entry.token, lease.entry.id.as_str().to_owned());
+    fn back(&mut self, alone: bool, lease: &Lease) {
+        let (n, token, id) = (place(lease), lease.entry.token, lease.entry.id.as_str().to_owned());
         if alone {
             self.suspects[n].push_front((token, id));
         } else if lease.tries.is_fresh() {
@@ -191,7 +191,7 @@ impl Model<'_> {
             held.into_iter().enumerate().map(|(n, l)| (is_struck(n), l)).collect();
         ordered.sort_by_key(|(_, lease)| LISTS[place(lease)]);
         for (_, lease) in ordered.iter().rev() {
-            self.unpark(&lease.entry.id.as_str().to_owned());
+            self.unpark(lease.entry.id.as_str());
         }
         let (mut suspects, mut poison) = (0, 0);
         for (struck, lease) in ordered.into_iter().rev() {
@@ -205,7 +205,7 @@ impl Model<'_> {
             };
             self.late.push((dead_one.clone(), ended(ghost, struck.into())));
             if !struck {
-                self.back(at == 2, lease);
+                self.back(at == 2, &lease);
                 continue;
             }
             let alone = self.alone.entry(token).or_default();
