@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use conserver_core::QueueName;
 use conserver_core::queue::{ClaimRequest, Lane, Lease, Queue, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,7 @@ impl Claimer {
         let mut turn = 0;
         let mut reconciled = Instant::now();
         let mut trouble: Option<Trouble> = None;
+        let mut problems = Vec::new();
         loop {
             self.desk.beat();
             if self.stop.is_cancelled() {
@@ -77,6 +79,10 @@ impl Claimer {
                         // A claim whose answer was lost may have brought ids that nobody here knows of.
                         self.reconcile().await;
                         reconciled = Instant::now();
+                    }
+                    if claimed.problems != problems {
+                        problems = claimed.problems;
+                        tell(&problems);
                     }
                     let empty = claimed.leases.is_empty();
                     if empty && self.lane == Lane::Suspects && self.desk.count() == 0 {
@@ -166,6 +172,13 @@ impl Claimer {
         let pipeline = self.pipeline.lock().expect("no panic while held").clone();
         let lost = leases.into_iter().filter(|lease| unknown.contains(&lease.entry.token)).collect();
         self.start(&pipeline, lost);
+    }
+}
+
+/// Lists that nothing can be taken from: told when that changes.
+fn tell(problems: &[(QueueName, String)]) {
+    for (list, problem) in problems {
+        tracing::warn!(%list, problem, "nothing can be taken from this list until somebody mends it");
     }
 }
 

@@ -142,6 +142,11 @@ impl Runner {
             }
             .emit();
         }
+        if let End::Finish(finish) = &mut settlement.end {
+            for refused in &mut finish.storage_letters {
+                refused.letter.worker = Some(self.source.worker.clone());
+            }
+        }
         // The settler outlives every run; if it does not, the worker is ending and puts everything back.
         let _ = self.ended.send(Ended { settlement, seat, _bytes: bytes });
     }
