@@ -3,9 +3,11 @@
 //! They know the program as operators and producers do: its command line, its configuration, plain Redis commands on
 //! the public keys, signals, logs. `site` and `db` are what they share.
 
+mod bad_input;
 mod db;
 mod site;
 
+mod docs;
 mod dropin;
 mod exclusive;
 mod generated;
