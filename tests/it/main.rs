@@ -3,6 +3,7 @@
 //! They know the program as operators and producers do: its command line, its configuration, plain Redis commands on
 //! the public keys, signals, logs. `site` and `db` are what they share.
 
+mod architecture;
 mod bad_input;
 mod db;
 mod site;
