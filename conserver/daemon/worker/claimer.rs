@@ -17,6 +17,8 @@ const MOST: usize = 64;
 const WAIT: Duration = Duration::from_secs(1);
 /// While saturated, a short wait lets room gather, so that ids are not claimed one by one.
 const GATHER: Duration = Duration::from_millis(1);
+/// Without room for this long, an empty claim proves that Redis answers: readiness is progress.
+const PROOF: Duration = Duration::from_secs(2);
 /// How often holdings are compared.
 const RECONCILE: Duration = Duration::from_secs(10);
 /// Pauses after a claim that failed.
@@ -63,6 +65,10 @@ impl Claimer {
             let rooms = self.rooms(&pipeline).await;
             let shares = pipeline.shares(&rooms, turn);
             turn = turn.wrapping_add(1);
+            if shares.is_empty() && self.desk.since_progress() < PROOF {
+                self.wait_for_room().await;
+                continue;
+            }
             // Without room the claim brings nothing, but proves that Redis answers.
             let wait = if shares.is_empty() { Duration::ZERO } else { WAIT };
             let request = ClaimRequest { rooms: &rooms, wait, lists: &shares, lane: self.lane };
@@ -89,9 +95,6 @@ impl Claimer {
                         return Ended::LaneEmpty;
                     }
                     self.start(&pipeline, claimed.leases);
-                    if shares.is_empty() {
-                        self.wait_for_room().await;
-                    }
                 }
                 Err(error) => trouble.get_or_insert_default().pause(&error, &self.stop).await,
             }

@@ -28,20 +28,27 @@ pub(crate) struct Seat {
     /// How long one poll of a run may block its thread: the longest any of its links may take, and a second.
     pub(crate) stuck_after: Duration,
     /// Shared with the same chain of an earlier configuration, so that a reload does not double the room.
-    in_flight: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+/// How many vCons of a chain run, and how many are held: those, and the ones whose settlement is not confirmed yet.
+#[derive(Default)]
+struct Counts {
+    running: AtomicUsize,
+    held: AtomicUsize,
 }
 
 impl Pipeline {
     /// Takes over the counts of the pipeline before it.
     pub(crate) fn new(chains: Vec<BuiltChain>, order: ClaimOrder, before: Option<&Pipeline>) -> Self {
-        let counts: HashMap<&ChainName, &Arc<AtomicUsize>> = before
-            .map(|p| p.seats.iter().map(|seat| (&seat.chain.plan.name, &seat.in_flight)).collect())
+        let counts: HashMap<&ChainName, &Arc<Counts>> = before
+            .map(|p| p.seats.iter().map(|seat| (&seat.chain.plan.name, &seat.counts)).collect())
             .unwrap_or_default();
         let seats: Vec<Arc<Seat>> = chains
             .into_iter()
             .map(|BuiltChain { chain, longest_link }| {
-                let in_flight = counts.get(&chain.plan.name).map(|c| (*c).clone()).unwrap_or_default();
-                Arc::new(Seat { chain, stuck_after: longest_link + Duration::from_secs(1), in_flight })
+                let counts = counts.get(&chain.plan.name).map(|c| (*c).clone()).unwrap_or_default();
+                Arc::new(Seat { chain, stuck_after: longest_link + Duration::from_secs(1), counts })
             })
             .collect();
         let lists: Vec<(QueueName, usize)> = seats
@@ -85,17 +92,29 @@ impl Pipeline {
 }
 
 impl Seat {
-    /// How many more vCons it takes.
+    /// How many more vCons it takes. A quarter more than may run may be held, so that the next ones are claimed while
+    /// settlements are on their way; with a concurrency of one, the next waits for the settlement: strict order.
     pub(crate) fn room(&self) -> usize {
-        self.chain.plan.concurrency.saturating_sub(self.in_flight.load(Ordering::Acquire))
+        let most = self.chain.plan.concurrency;
+        let running = most.saturating_sub(self.counts.running.load(Ordering::Acquire));
+        let held = (most + most / 4).saturating_sub(self.counts.held.load(Ordering::Acquire));
+        running.min(held)
     }
 
+    /// A vCon was claimed.
     pub(crate) fn enter(&self) {
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.counts.running.fetch_add(1, Ordering::AcqRel);
+        self.counts.held.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Its run is over.
+    pub(crate) fn ran(&self) {
+        self.counts.running.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Its settlement is confirmed.
     pub(crate) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.counts.held.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// The dead-letter list for what came from `list`.

@@ -147,6 +147,8 @@ impl Runner {
                 refused.letter.worker = Some(self.source.worker.clone());
             }
         }
+        seat.ran();
+        self.source.desk.room.notify_one();
         // The settler outlives every run; if it does not, the worker is ending and puts everything back.
         let _ = self.ended.send(Ended { settlement, seat, _bytes: bytes });
     }

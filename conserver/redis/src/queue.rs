@@ -21,6 +21,8 @@ pub struct RedisQueue {
     pub(crate) client: Client,
     /// `BLPOP` blocks its connection, so it has one of its own.
     pub(crate) popping: Client,
+    /// Documents come over a connection of their own, so that large ones hold up neither claims nor settlements.
+    pub(crate) reading: Client,
     pub(crate) options: RedisOptions,
     pub(crate) scripts: Scripts,
     pub(crate) hints: Hints,
@@ -33,9 +35,10 @@ impl RedisQueue {
     pub fn new(options: RedisOptions) -> Result<Self> {
         let client = Client::new(&options.address, options.response_timeout)?;
         let popping = Client::new(&options.address, options.response_timeout)?;
+        let reading = Client::new(&options.address, options.response_timeout)?;
         let hints = Hints::new(&options)?;
         let sweeper = format!("{}:{:x}", std::process::id(), random());
-        Ok(Self { client, popping, options, scripts: Scripts::new(), hints, sweeper })
+        Ok(Self { client, popping, reading, options, scripts: Scripts::new(), hints, sweeper })
     }
 
     /// The address without credentials.

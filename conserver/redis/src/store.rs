@@ -29,7 +29,7 @@ impl RedisQueue {
             look.cmd("TYPE").arg(key);
         }
         let kinds: Vec<String> =
-            self.client.all("look at documents", &look).await?.into_iter().filter_map(text).collect();
+            self.reading.all("look at documents", &look).await?.into_iter().filter_map(text).collect();
         let mut read = redis::pipe();
         for (key, kind) in keys.iter().zip(&kinds) {
             match kind.as_str() {
@@ -38,7 +38,7 @@ impl RedisQueue {
                 _ => read.cmd("GET").arg(key),
             };
         }
-        let values = self.client.pipeline("read documents by their types", &read).await?;
+        let values = self.reading.pipeline("read documents by their types", &read).await?;
         let loaded =
             keys.iter().zip(kinds).zip(values).map(|((key, kind), value)| match (kind.as_str(), value) {
                 (JSON, Value::BulkString(json)) => {
@@ -95,7 +95,7 @@ impl VconStore for RedisQueue {
         for id in ids {
             command.arg(keys::document(id));
         }
-        let Value::Array(values) = self.client.command(doing, &command).await? else {
+        let Value::Array(values) = self.reading.command(doing, &command).await? else {
             return Err(unexpected("MGET"));
         };
         // MGET answers nil for every key that is no string.
