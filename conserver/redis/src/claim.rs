@@ -56,7 +56,12 @@ impl RedisQueue {
         command.arg(request.rooms);
         let reply = self.client.script("claim ids", &self.scripts.claim, &command).await;
         match reply {
-            Ok(reply) => read_claim(reply, request.lists),
+            Ok(reply) => {
+                let (claimed, parked, unreadable) = read_claim(reply, request.lists)?;
+                self.bury_unreadable(worker, &unreadable).await?;
+                // Behind these there may be more, as behind what was parked.
+                Ok((claimed, parked || !unreadable.is_empty()))
+            }
             Err(error) => {
                 let lists = request.lists.iter().map(|share| &share.list);
                 Err(self.explained(error, lists, Some(worker)).await)
@@ -75,14 +80,21 @@ impl RedisQueue {
         for list in &lists {
             held.cmd("LRANGE").arg(keys::in_flight(list, worker)).arg(0).arg(-1);
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
         for (list, held) in lists.iter().zip(self.client.pipeline(doing, &held).await?) {
             // A key that is no list holds nothing of ours; `advise` and every claim name it.
-            for entry in texts(held, "LRANGE").unwrap_or_default() {
-                let (token, id) = split_entry(&entry).ok_or_else(|| unexpected("LRANGE"))?;
-                entries.push(Entry { list: list.clone(), token, id });
+            for entry in array(held, "LRANGE").unwrap_or_default() {
+                let Value::BulkString(entry) = entry else { return Err(unexpected("LRANGE")) };
+                match String::from_utf8(entry) {
+                    Ok(entry) => {
+                        let (token, id) = split_entry(&entry).ok_or_else(|| unexpected("LRANGE"))?;
+                        entries.push(Entry { list: list.clone(), token, id });
+                    }
+                    Err(entry) => unreadable.push((list.clone(), entry.into_bytes())),
+                }
             }
         }
+        self.bury_unreadable(worker, &unreadable).await?;
         self.leases_of(entries).await
     }
 
@@ -130,21 +142,44 @@ fn quotas(lists: &[ListShare], room: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-fn read_claim(reply: Value, lists: &[ListShare]) -> Result<(Claimed, bool)> {
+/// Entries whose id is no text, with their lists.
+type Unreadable = Vec<(QueueName, Vec<u8>)>;
+
+/// Reads the answer of the claim script: what was claimed, whether anything was parked, and what is no text.
+fn read_claim(reply: Value, lists: &[ListShare]) -> Result<(Claimed, bool, Unreadable)> {
     const WHAT: &str = "a claim";
     let mut parts = array(reply, WHAT)?.into_iter();
     let status = integer(&parts.next().unwrap_or(Value::Nil), WHAT)?;
     let lengths = array(parts.next().unwrap_or(Value::Nil), WHAT)?.iter().map(count).collect();
     let mut claimed = Claimed { lengths, unregistered: status == -1, ..Claimed::default() };
+    // In the order of the answer, for the extras count by it.
+    let mut leases = Vec::new();
+    let mut unreadable = Unreadable::new();
     for entry in array(parts.next().unwrap_or(Value::Nil), WHAT)? {
-        let line = text(entry).ok_or_else(|| unexpected(WHAT))?;
-        claimed.leases.push(read_entry(&line, lists).ok_or_else(|| unexpected(WHAT))?);
+        let Value::BulkString(line) = entry else { return Err(unexpected(WHAT)) };
+        let (list, bytes, entry) = read_line(&line, lists).ok_or_else(|| unexpected(WHAT))?;
+        match std::str::from_utf8(entry) {
+            Ok(entry) => {
+                let (token, id) = split_entry(entry).ok_or_else(|| unexpected(WHAT))?;
+                let entry = Entry { list, token, id };
+                leases.push(Some(Lease {
+                    entry,
+                    context: None,
+                    document_bytes: bytes,
+                    tries: Tries::default(),
+                }));
+            }
+            Err(_) => {
+                unreadable.push((list, entry.to_owned()));
+                leases.push(None);
+            }
+        }
     }
     let mut extras = array(parts.next().unwrap_or(Value::Nil), WHAT)?.into_iter();
     while let (Some(index), context, tries) = (extras.next(), extras.next(), extras.next()) {
         let index = usize::try_from(integer(&index, WHAT)?).unwrap_or(0);
-        let lease = index.checked_sub(1).and_then(|i| claimed.leases.get_mut(i));
-        let lease = lease.ok_or_else(|| unexpected(WHAT))?;
+        let lease = index.checked_sub(1).and_then(|i| leases.get_mut(i)).ok_or_else(|| unexpected(WHAT))?;
+        let Some(lease) = lease else { continue };
         lease.context = context.and_then(text);
         lease.tries = tries.and_then(text).map(|t| read_tries(&t)).unwrap_or_default();
     }
@@ -154,23 +189,17 @@ fn read_claim(reply: Value, lists: &[ListShare]) -> Result<(Claimed, bool)> {
         claimed.problems.push((share.list.clone(), String::new()));
     }
     let parked = parts.next().is_some_and(|n| count(&n) > 0);
-    Ok((claimed, parked))
+    claimed.leases = leases.into_iter().flatten().collect();
+    Ok((claimed, parked, unreadable))
 }
 
-/// Reads `list index \n token \n bytes \n id`.
-fn read_entry(line: &str, lists: &[ListShare]) -> Option<Lease> {
-    let mut fields = line.splitn(4, '\n');
-    let index: usize = fields.next()?.parse().ok()?;
-    let token = fields.next()?.parse().ok()?;
-    let bytes: i64 = fields.next()?.parse().ok()?;
-    let id = VconId::from(fields.next()?);
-    let list = lists.get(index.checked_sub(1)?)?.list.clone();
-    Some(Lease {
-        entry: Entry { list, token, id },
-        context: None,
-        document_bytes: usize::try_from(bytes).ok(),
-        tries: Tries::default(),
-    })
+/// Reads `list index \n bytes \n token|id` up to the entry, which may be any bytes.
+fn read_line<'a>(line: &'a [u8], lists: &[ListShare]) -> Option<(QueueName, Option<usize>, &'a [u8])> {
+    let mut fields = line.splitn(3, |byte| *byte == b'\n');
+    let mut number = || -> Option<i64> { std::str::from_utf8(fields.next()?).ok()?.parse().ok() };
+    let (index, bytes) = (number()?, number()?);
+    let list = lists.get(usize::try_from(index).ok()?.checked_sub(1)?)?.list.clone();
+    Some((list, usize::try_from(bytes).ok(), fields.next()?))
 }
 
 /// Tries written by another version may miss members or have others: what is unreadable counts as none.
@@ -208,9 +237,9 @@ mod tests {
     #[test]
     fn an_id_may_hold_any_text() {
         let lists = [share("a", 1)];
-        let lease = read_entry("1\n7\n-1\nodd\nid|with bars", &lists).unwrap();
-        assert_eq!((lease.entry.id.as_str(), lease.entry.token), ("odd\nid|with bars", 7));
-        assert_eq!(lease.document_bytes, None);
+        let line = b"1\n-1\n7|odd\nid|with bars";
+        let (list, bytes, entry) = read_line(line, &lists).unwrap();
+        assert_eq!((list.as_str(), bytes, entry), ("a", None, &b"7|odd\nid|with bars"[..]));
         assert_eq!(split_entry("7|a|b").unwrap(), (7, VconId::from("a|b")));
     }
 }

@@ -28,6 +28,7 @@ mod status;
 mod store;
 mod stray;
 mod sweep;
+mod unreadable;
 
 pub use address::shown;
 pub use boot::{Advice, Gravity};

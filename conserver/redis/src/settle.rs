@@ -52,27 +52,18 @@ fn add_item(command: &mut Cmd, settlement: &Settlement, staged: &[Staged<'_>]) {
         End::Dead { .. } => "X",
         End::GiveBack => "G",
     };
-    let chain = match &settlement.end {
-        End::Dead { letter, .. } => letter.chain.as_ref().map_or("", |c| c.as_str()),
-        _ => "",
-    };
-    let mut flags = String::new();
+    let mut head = kind.to_owned();
     // An id that was popped for good (at-most-once) is in no in-flight list to be checked against.
     if entry.is_popped() {
-        flags.push('p');
+        head.push('p');
     }
     if lease.context.is_some() {
-        flags.push('c');
+        head.push('c');
     }
     if !lease.tries.is_fresh() {
-        flags.push('t');
+        head.push('t');
     }
-    command
-        .arg(kind)
-        .arg(entry.list.as_str())
-        .arg(format!("{}|{}", entry.token, entry.id))
-        .arg(chain)
-        .arg(flags);
+    command.arg(head).arg(entry.list.as_str()).arg(format!("{}|{}", entry.token, entry.id));
     match &settlement.end {
         End::Retry { after, tries, .. } => {
             command.arg(millis(*after)).arg(json(tries));
@@ -80,23 +71,25 @@ fn add_item(command: &mut Cmd, settlement: &Settlement, staged: &[Staged<'_>]) {
         End::Dead { dlq, letter, .. } => {
             command.arg(dlq.as_str()).arg(json(letter));
         }
-        End::Finish(_) | End::GiveBack => {
-            command.arg("").arg("");
-        }
+        End::Finish(_) | End::GiveBack => {}
     }
-    command.arg(staged.len());
+    command.arg(staged.len()).arg(actions_of(&settlement.end));
     for (document, staged) in settlement.end.documents().iter().zip(staged) {
         command.arg(document.id.as_str()).arg(staged.mode()).arg(staged.payload());
     }
     add_actions(command, &settlement.end);
 }
 
+/// How many actions [`add_actions`] adds.
+fn actions_of(end: &End) -> usize {
+    match end {
+        End::Finish(finish) => finish.effects.len() + finish.egress.len() + finish.storage_letters.len(),
+        _ => 0,
+    }
+}
+
 fn add_actions(command: &mut Cmd, end: &End) {
-    let End::Finish(finish) = end else {
-        command.arg(0);
-        return;
-    };
-    command.arg(finish.effects.len() + finish.egress.len() + finish.storage_letters.len());
+    let End::Finish(finish) = end else { return };
     let context = finish.context.as_deref().unwrap_or_default();
     for letter in &finish.storage_letters {
         let list = letter.storage.dead_letters();

@@ -65,17 +65,22 @@ impl RedisQueue {
                 self.client.command(doing, &set).await?;
             }
             Encoding::Text => {
+                // It has an end from the beginning: this process may die in between.
+                self.client
+                    .command(doing, redis::cmd("SET").arg(&key).arg("").arg("PX").arg(STAGED_MS))
+                    .await?;
                 // The last part first: the server makes room for the whole at once.
                 for (n, part) in json.chunks(PART).enumerate().collect::<Vec<_>>().into_iter().rev() {
                     let mut set = redis::cmd("SETRANGE");
                     set.arg(&key).arg(n * PART).arg(part);
                     self.client.command(doing, &set).await?;
                 }
-                self.client.command(doing, redis::cmd("PEXPIRE").arg(&key).arg(STAGED_MS)).await?;
             }
             Encoding::Json => {
-                self.client.command(doing, redis::cmd("JSON.SET").arg(&key).arg("$").arg(&json[..])).await?;
-                self.client.command(doing, redis::cmd("PEXPIRE").arg(&key).arg(STAGED_MS)).await?;
+                let mut set = redis::pipe();
+                set.cmd("JSON.SET").arg(&key).arg("$").arg(&json[..]);
+                set.cmd("PEXPIRE").arg(&key).arg(STAGED_MS);
+                self.client.all(doing, &set).await?;
             }
         }
         Ok(Staged::Key(key))

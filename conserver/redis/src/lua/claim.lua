@@ -5,7 +5,7 @@
 -- Returns {status, lengths, entries, extras, broken, parked}
 --   status   1 ok, 0 lease ended, -1 worker unknown
 --   lengths  per list; -1 if the key is no list
---   entries  "<list index>\n<token>\n<document bytes or -1>\n<id>"
+--   entries  "<list index>\n<document bytes or -1>\n<token>|<id>"
 --   extras   entry index, context or false, tries or false: only for entries that have one
 --   broken   indexes of lists of which a key of ours holds another type: nothing was taken from them
 --   parked   how many occurrences were set aside because their id is running
@@ -39,10 +39,10 @@ end
 local entries, extras, broken, parked_now = {}, {}, {}, 0
 
 -- Notes an entry for the answer.
-local function answer(i, token, id, context, tries)
+local function answer(i, entry, id, context, tries)
   local bytes = redis.pcall('STRLEN', 'vcon:' .. id)
   local n = #entries + 1
-  entries[n] = i .. '\n' .. token .. '\n' .. (type(bytes) == 'number' and bytes or -1) .. '\n' .. id
+  entries[n] = i .. '\n' .. (type(bytes) == 'number' and bytes or -1) .. '\n' .. entry
   if context or tries then
     extras[#extras + 1] = n
     extras[#extras + 1] = context
@@ -65,7 +65,7 @@ local function take_entry(i, entry, forget)
   redis.call('RPUSH', 'cs:infl:{' .. names[i] .. '}:' .. worker, entry)
   redis.call('HSET', 'cs:busy', id, worker)
   forget()
-  answer(i, token, id, context_of(i, id), tries)
+  answer(i, entry, id, context_of(i, id), tries)
   return true
 end
 
@@ -189,7 +189,7 @@ local function take_new(i)
     redis.call('HSET', 'cs:busy', unpack(busy))
     local any = redis.call('EXISTS', unpack(contexts)) > 0
     for k, id in ipairs(taken) do
-      answer(i, token + k, id, any and context_of(i, id), false)
+      answer(i, held[k], id, any and context_of(i, id), false)
     end
   end
   for id, runs in pairs(parked) do redis.call('HSET', 'cs:parked', id, cjson.encode(runs)) end

@@ -1,10 +1,10 @@
 -- Ends leases, item by item. Needs place.lua and document.lua before it.
 --
 -- ARGV: worker, dlq expiry (ms), context expiry (s), time to live of a new document (ms), number of items, then per item:
---   kind      F finish | R retry | X dead | G give back
---   list, entry ("token|id"), chain, flags (c: has a context to drop, t: has tries to drop,
---             p: popped for good, so held by no in-flight list)
---   a, b      R: delay (ms), tries   X: dead-letter list, letter
+--   head      F finish | R retry | X dead | G give back; then flags: c has a context to drop, t has tries to drop,
+--             p popped for good, so held by no in-flight list
+--   list, entry ("token|id")
+--   a, b      only R: delay (ms), tries; only X: dead-letter list, letter
 --   documents: number, then per document: id, mode (s: text here, n: a staged key), payload
 --   actions:   number, then per action:
 --     P list id context    push       E id ms ""        let expire
@@ -38,25 +38,49 @@ local function type_problem(key, expected)
   return '`' .. key .. '` holds a ' .. kind .. ', not a ' .. expected
 end
 
+local none = {}
+
 local function read_item()
-  local item = {kind = next_arg(), list = next_arg(), entry = next_arg(), chain = next_arg(), flags = next_arg(),
-    a = next_arg(), b = next_arg(), documents = {}, actions = {}}
-  for n = 1, tonumber(next_arg()) do
+  local head = next_arg()
+  local item = {kind = string.sub(head, 1, 1), list = next_arg(), entry = next_arg(), documents = none, actions = none}
+  if item.kind == 'R' or item.kind == 'X' then item.a, item.b = next_arg(), next_arg() end
+  local documents, actions = tonumber(next_arg()), tonumber(next_arg())
+  if documents > 0 then item.documents = {} end
+  for n = 1, documents do
     item.documents[n] = {id = next_arg(), mode = next_arg(), payload = next_arg()}
   end
-  for n = 1, tonumber(next_arg()) do
+  if actions > 0 then item.actions = {} end
+  for n = 1, actions do
     item.actions[n] = {op = next_arg(), list = next_arg(), id = next_arg(), text = next_arg()}
   end
   item.token, item.id = split(item.entry)
   item.held = 'cs:infl:{' .. item.list .. '}:' .. worker
-  item.popped = string.find(item.flags, 'p', 1, true)
-  item.has_tries = string.find(item.flags, 't', 1, true)
+  if #head > 1 then
+    item.has_context = string.find(head, 'c', 2, true)
+    item.has_tries = string.find(head, 't', 2, true)
+    item.popped = string.find(head, 'p', 2, true)
+  end
   return item
+end
+
+-- The entries of in-flight lists, read at once where that is cheaper than to look for each.
+local held = {}
+
+local function entries_of(key)
+  local entries = redis.pcall('LLEN', key)
+  if type(entries) == 'number' and entries <= 4 * count then
+    local set = {}
+    for _, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do set[entry] = true end
+    return set
+  end
+  return false
 end
 
 -- Whether this worker holds the entry. Where somebody spoilt its in-flight list, the busy mark says so too.
 local function is_held(item)
   if item.popped then return true end
+  if held[item.held] == nil then held[item.held] = entries_of(item.held) end
+  if held[item.held] then return held[item.held][item.entry] end
   local place = redis.pcall('LPOS', item.held, item.entry)
   if type(place) == 'table' then return redis.call('HGET', 'cs:busy', item.id) == worker end
   return place
@@ -104,7 +128,7 @@ end
 -- The last step of each end: frees the id, then the entry. `keep`: context and tries are for the next run.
 local function leave(item, keep)
   if not keep then
-    if string.find(item.flags, 'c', 1, true) then
+    if item.has_context then
       redis.pcall('LPOP', 'context:' .. item.list .. ':' .. item.id)
     end
     if item.has_tries then redis.pcall('HDEL', 'cs:tries:{' .. item.list .. '}', item.token) end
@@ -113,6 +137,7 @@ local function leave(item, keep)
   redis.call('HDEL', 'cs:busy', item.id)
   if any_parked then unpark(item.id) end
   redis.pcall('LREM', item.held, 1, item.entry)
+  if held[item.held] then held[item.held][item.entry] = nil end
 end
 
 local function refuse(item, problem)
@@ -121,7 +146,7 @@ local function refuse(item, problem)
     dlq, letter = item.a, cjson.decode(item.b)
     letter.error = letter.error .. '; ' .. problem
   else
-    letter = {reason = 'wrong-type', error = problem, list = item.list, chain = item.chain, worker = worker}
+    letter = {reason = 'wrong-type', error = problem, list = item.list, worker = worker}
   end
   bury(dlq, item.list, item.id, letter)
   for _, document in ipairs(item.documents) do drop_staged(document) end

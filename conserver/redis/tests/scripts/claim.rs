@@ -47,6 +47,28 @@ async fn a_claim_of_any_size_is_served_in_parts() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_no_text_is_a_dead_letter_at_once() {
+    let bench = Bench::new().await;
+    let queue = bench.queue();
+    let worker = worker(&queue).await;
+    push(&queue, "in", &["a"]).await;
+    let garbage = b"no \xff text";
+    redis::cmd("RPUSH").arg("in").arg(garbage).exec_async(&mut bench.raw.clone()).await.unwrap();
+    push(&queue, "in", &["b"]).await;
+    assert_eq!(ids(&claim(&queue, &worker, &["in"], 8).await), ["a", "b"]);
+    let dead: Vec<Vec<u8>> = bench.run("LRANGE DLQ:in 0 -1").await;
+    assert_eq!(dead, [garbage]);
+    // The same where the claim's answer was lost.
+    let entry = b"99|\xfe";
+    let key = format!("cs:infl:{{in}}:{worker}");
+    redis::cmd("RPUSH").arg(&key).arg(entry).exec_async(&mut bench.raw.clone()).await.unwrap();
+    assert_eq!(ids(&queue.holdings(&worker).await.unwrap()), ["a", "b"]);
+    assert_eq!(bench.run::<i64>("LLEN DLQ:in").await, 2);
+    let letters: Vec<Vec<u8>> = bench.run("KEYS cs:dlq:*").await;
+    assert_eq!(letters.len(), 2);
+}
+
+#[tokio::test]
 async fn lengths_tell_what_is_left_and_what_is_no_list() {
     let bench = Bench::new().await;
     let queue = bench.queue();
