@@ -22,6 +22,13 @@ impl Script {
         command
     }
 
+    /// The same with room for this many arguments and bytes: a large command that grows is copied each time.
+    pub(crate) fn call_of(&self, arguments: usize, bytes: usize) -> Cmd {
+        let mut command = Cmd::with_capacity(3 + arguments, self.digest.len() + 16 + bytes);
+        command.arg("EVALSHA").arg(&self.digest).arg(0);
+        command
+    }
+
     /// The command that makes the server know it.
     pub(crate) fn load(&self) -> Cmd {
         let mut command = redis::cmd("SCRIPT");

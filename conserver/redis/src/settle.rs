@@ -14,7 +14,8 @@ impl RedisQueue {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut command = self.scripts.settle.call();
+        let bytes = batch.iter().map(Settlement::weight).sum();
+        let mut command = self.scripts.settle.call_of(5 + 20 * batch.len(), bytes);
         command
             .arg(worker.as_str())
             .arg(millis(self.options.dlq_expiry))
