@@ -57,9 +57,9 @@ impl Site {
         site
     }
 
-    /// Lets the program reach its Redis at another address.
-    pub(crate) fn through(self, url: String) -> Self {
-        Self { setup: self.setup.env("REDIS_URL", url), ..self }
+    /// Sets a variable for all that is started; the last one counts.
+    pub(crate) fn env(self, name: &str, value: impl Into<String>) -> Self {
+        Self { setup: self.setup.env(name, value), ..self }
     }
 
     /// Writes the configuration.

@@ -60,7 +60,7 @@ impl Field {
         let database = PostgresServer::shared().create_database();
         let site = Site::faulty_alone(&config(&database));
         let proxy = Proxy::start(site.redis.address());
-        let site = site.through(proxy.url());
+        let site = site.env("REDIS_URL", proxy.url());
         let daemon = site.run(2);
         Self { daemon, proxy, site, oracle: Arc::default(), database }
     }
