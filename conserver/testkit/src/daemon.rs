@@ -3,7 +3,8 @@
 //! It knows the program only as an operator does: by its command line, its logs, and its processes. Children are
 //! found through `/proc` and signalled by their own process id; a process id that has a new owner is left alone.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -59,8 +60,29 @@ impl Setup {
     }
 
     /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// If it does not end.
     pub fn command(&self, args: &[&str]) -> Output {
-        self.prepare(args).stdin(Stdio::null()).output().expect("the program can be executed")
+        // Files, not pipes: nobody has to read while it writes.
+        let [mut stdout, mut stderr] =
+            [(); 2].map(|()| tempfile::tempfile().expect("a file for what it prints"));
+        let share = |file: &File| file.try_clone().expect("a file can be shared");
+        let mut command = self.prepare(args);
+        command.stdin(Stdio::null()).stdout(share(&stdout)).stderr(share(&stderr));
+        let mut child = command.spawn().expect("the program can be executed");
+        let mut status = None;
+        wait_until(LIMIT, || {
+            status = child.try_wait().expect("a child of ours can be waited for");
+            status.is_some()
+        });
+        let status = status.unwrap_or_else(|| {
+            // If it ended this instant, that is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("`{}` did not end within {LIMIT:?}", args.join(" "))
+        });
+        Output { status, stdout: content(&mut stdout), stderr: content(&mut stderr) }
     }
 
     /// Starts `run` with these further arguments and waits until this many workers have started.
@@ -236,6 +258,12 @@ fn show_end_of(log: &str) {
     let tail: Vec<&str> = log.lines().rev().take(40).collect();
     eprintln!("the end of the log:");
     tail.iter().rev().for_each(|line| eprintln!("{line}"));
+}
+
+fn content(file: &mut File) -> Vec<u8> {
+    let mut content = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut content)).expect("a file of ours can be read");
+    content
 }
 
 /// Whether an event has a message that contains this.
