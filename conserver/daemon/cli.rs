@@ -24,8 +24,8 @@ const AFTER_HELP: &str = "\
 Examples:
   conserver check -c chains.yaml            Is the configuration right?
   conserver run -c chains.yaml --workers 2  Run it
-  conserver push -l ingress call.vcon.json  Store a vCon and put its id on a list
-  conserver queues                          What waits, runs, is delayed, is dead?
+  conserver push -l ingress call.vcon.json  Store a vCon and queue its id
+  conserver queues                          What waits, runs, is dead?
   conserver dlq list                        What failed, and why?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 69 a server is away, 78 wrong configuration.";
