@@ -1,5 +1,5 @@
 //! What commands print: the one door to standard output and standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where commands speak to people")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where commands speak to people")]
 
 use std::io::Write;
 

@@ -3,6 +3,12 @@
 //! They know the program as operators and producers do: its command line, its configuration, plain Redis commands on
 //! the public keys, signals, logs. `site` and `db` are what they share.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and the oracle shows its figures"
+)]
+
 mod architecture;
 mod bad_input;
 mod cli;

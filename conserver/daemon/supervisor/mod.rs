@@ -381,11 +381,11 @@ impl Supervisor {
         while self.places.values().any(|place| place.process.is_some()) {
             tokio::select! {
                 (role, status) = ended(&mut self.places) => {
-                    if let Some(process) = self.places.get_mut(&role).and_then(|place| place.process.take()) {
-                        if role != Role::Api {
-                            self.unrecovered.push(Dead { role, pid: process.pid, status, strikes: Strikes::none() });
-                            self.recover_dead().await;
-                        }
+                    if let Some(process) = self.places.get_mut(&role).and_then(|place| place.process.take())
+                        && role != Role::Api
+                    {
+                        self.unrecovered.push(Dead { role, pid: process.pid, status, strikes: Strikes::none() });
+                        self.recover_dead().await;
                     }
                 }
                 _ = signals.terminate.recv() => asked += 1,

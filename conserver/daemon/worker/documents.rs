@@ -43,7 +43,7 @@ impl Documents for RunDocuments<'_> {
         match found {
             Loaded::Found { json, encoding } => Ok(LoadedDocument::Text { json, encoding }),
             Loaded::Unreadable(error) => Err(error),
-            Loaded::Missing => self.source.from_storages(id).await.map(LoadedDocument::Parsed),
+            Loaded::Missing => self.source.found_in_storages(id).await.map(LoadedDocument::Parsed),
         }
     }
 
@@ -57,7 +57,7 @@ impl Documents for RunDocuments<'_> {
 }
 
 impl Source {
-    async fn from_storages(&self, id: &VconId) -> Result<Vcon> {
+    async fn found_in_storages(&self, id: &VconId) -> Result<Vcon> {
         let storages = self.fallback.lock().expect("no panic while held").clone();
         if storages.is_empty() {
             let says = "the vCon is not in Redis (it may have expired), and there is no storage to ask";
