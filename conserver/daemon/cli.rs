@@ -97,6 +97,9 @@ pub struct WorkerArgs {
     /// Memory shared with the supervisor.
     #[arg(long, hide = true, value_name = "FILE")]
     pub slots: Option<PathBuf>,
+    /// How many workers share the cores.
+    #[arg(long, hide = true, value_name = "N")]
+    pub among: Option<usize>,
 }
 
 /// `conserver api`.

@@ -37,7 +37,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
     };
     let options = Options { lane: if args.suspects { Lane::Suspects } else { Lane::Main }, slots };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads(&plan))
+        .worker_threads(threads(&plan, args.among))
         .thread_name("worker")
         .enable_all()
         .build()
@@ -66,9 +66,10 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
 }
 
 /// Threads of a worker's runtime: the cores shared out among the workers, at least one.
-fn threads(plan: &Plan) -> usize {
+fn threads(plan: &Plan, among: Option<usize>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    plan.settings.threads.unwrap_or(cores / plan.settings.workers.max(1)).max(1)
+    let workers = among.unwrap_or(plan.settings.workers).max(1);
+    plan.settings.threads.unwrap_or(cores / workers).max(1)
 }
 
 /// Turns signals and the supervisor's words into stops and reloads.

@@ -25,11 +25,17 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a worker on this configuration.
-    pub(crate) async fn worker(file: &File, suspects: bool, log: Option<&str>) -> anyhow::Result<Self> {
+    /// Starts a worker on this configuration, one of so many.
+    pub(crate) async fn worker(
+        file: &File,
+        among: usize,
+        suspects: bool,
+        log: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let slots = slots_file()?;
         let mut command = this_program()?;
         command.arg("worker").arg("--supervised").arg("--slots").arg(slots.0.path());
+        command.arg("--among").arg(among.to_string());
         if suspects {
             command.arg("--suspects");
         }

@@ -202,9 +202,10 @@ impl Supervisor {
             .collect();
         for role in roles {
             let log = self.options.log.as_deref();
+            let among = self.places.keys().filter(|role| matches!(role, Role::Worker(_))).count();
             let started = match role {
-                Role::Worker(_) => Process::worker(&self.file, false, log).await,
-                Role::Suspects => Process::worker(&self.file, true, log).await,
+                Role::Worker(_) => Process::worker(&self.file, among, false, log).await,
+                Role::Suspects => Process::worker(&self.file, among, true, log).await,
                 Role::Api => {
                     let listen = self.options.listen.as_deref().unwrap_or_default();
                     Process::api(&self.file, listen, log)
