@@ -65,21 +65,15 @@ fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) ->
         }
         let documents: Vec<Range<usize>> = redis.reply()?.items().iter().filter_map(bulk).collect();
         anyhow::ensure!(documents.len() == fields.len(), "a document is missing");
-        // EVALSHA digest 0, five of the script's own, and sixteen for each item.
-        redis.begin(3 + 5 + 16 * fields.len());
+        // EVALSHA digest 0, five of the script's own, and twelve for each item.
+        redis.begin(3 + 5 + 12 * fields.len());
         redis.arg(b"EVALSHA").arg(settle.as_bytes()).arg(b"0");
-        redis
-            .arg(worker.as_bytes())
-            .arg(b"604800000")
-            .arg(b"86400")
-            .arg(b"3600000")
-            .arg(fields.len().to_string().as_bytes());
-        for ((token, id), document) in fields.iter().zip(documents) {
-            redis.arg(b"F").arg(list.as_bytes()).arg_parts(&[token.as_bytes(), b"|", id.as_bytes()]);
-            redis.arg(b"").arg(b"").arg(b"").arg(b"");
-            redis.arg(b"1").arg(id.as_bytes()).arg(b"s").arg_spliced(document, TAGGED);
-            redis.arg(b"1").arg(b"P").arg(egress.as_bytes()).arg(id.as_bytes());
-            redis.arg(b"");
+        redis.arg(worker.as_bytes()).arg(b"604800000").arg(b"86400").arg(b"3600000");
+        redis.arg(fields.len().to_string().as_bytes());
+        for ((entry, id), document) in fields.iter().zip(documents) {
+            redis.arg(b"F").arg(list.as_bytes()).arg(entry.as_bytes()).arg(b"1").arg(b"1");
+            redis.arg(id.as_bytes()).arg(b"s").arg_spliced(document, TAGGED);
+            redis.arg(b"P").arg(egress.as_bytes()).arg(id.as_bytes()).arg(b"");
         }
         add_claim(&mut redis, &claim, worker, list);
         redis.reply()?;
@@ -122,10 +116,10 @@ fn bulk(reply: &Reply) -> Option<Range<usize>> {
     }
 }
 
-/// Token and id of a claim's entry.
-fn split(entry: &[u8]) -> (String, String) {
-    let text = String::from_utf8_lossy(entry);
-    let mut fields = text.splitn(4, '\n').skip(1);
-    let token = fields.next().unwrap_or_default().to_owned();
-    (token, fields.nth(1).unwrap_or_default().to_owned())
+/// The entry, `token|id`, and the id of one line of a claim's answer.
+fn split(line: &[u8]) -> (String, String) {
+    let text = String::from_utf8_lossy(line);
+    let entry = text.splitn(3, '\n').nth(2).unwrap_or_default();
+    let id = entry.split_once('|').map_or("", |(_, id)| id);
+    (entry.to_owned(), id.to_owned())
 }

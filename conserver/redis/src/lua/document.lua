@@ -9,7 +9,11 @@ local new_expiry = 0
 local function document_problem(document)
   local key = 'vcon:' .. document.id
   if document.mode == 'n' and redis.call('EXISTS', document.payload) == 0 then return true end
-  if type(redis.pcall('STRLEN', key)) == 'number' then return nil end
+  local bytes = redis.pcall('STRLEN', key)
+  if type(bytes) == 'number' then
+    document.is_there = bytes > 0
+    return nil
+  end
   local kind = redis.call('TYPE', key).ok
   if document.mode == 'n' and kind == 'ReJSON-RL' then return nil end
   return '`' .. key .. '` holds a ' .. kind .. ', not a document'
@@ -18,6 +22,10 @@ end
 -- Writes it; it keeps its time to live.
 local function write_document(document)
   local key = 'vcon:' .. document.id
+  if document.is_there and document.mode == 's' then
+    redis.call('SET', key, document.payload, 'KEEPTTL')
+    return
+  end
   local left = redis.call('PTTL', key)
   if left == -2 then left = new_expiry end
   if document.mode == 'n' then

@@ -125,6 +125,13 @@ local function act(item, now)
   end
 end
 
+-- Ids that are no longer running, freed together: one command instead of one for each.
+local freed = {}
+
+local function free()
+  if #freed > 0 then redis.call('HDEL', 'cs:busy', unpack(freed)) end
+end
+
 -- The last step of each end: frees the id, then the entry. `keep`: context and tries are for the next run.
 local function leave(item, keep)
   if not keep then
@@ -134,7 +141,7 @@ local function leave(item, keep)
     if item.has_tries then redis.pcall('HDEL', 'cs:tries:{' .. item.list .. '}', item.token) end
   end
   if item.popped then return end
-  redis.call('HDEL', 'cs:busy', item.id)
+  freed[#freed + 1] = item.id
   if any_parked then unpark(item.id) end
   redis.pcall('LREM', item.held, 1, item.entry)
   if held[item.held] then held[item.held][item.entry] = nil end
@@ -193,6 +200,7 @@ for n = 1, count do
   local ok, answer = pcall(settle, item, now)
   if not ok then
     -- Not the item's fault: say so; the entry is still in flight and the worker sends it again.
+    free()
     return redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
   end
   if type(answer) == 'table' then
@@ -201,7 +209,10 @@ for n = 1, count do
   end
   answers[n] = answer
 end
-if #returned == 0 then return answers end
+if #returned == 0 then
+  free()
+  return answers
+end
 
 -- Given back: what was parked first, for it belongs behind; then the last one first, so that they stand at the head
 -- in the order they were taken.
@@ -221,4 +232,5 @@ for k = #returned, 1, -1 do
   return_item(returned[k])
   leave(returned[k], true)
 end
+free()
 return answers
