@@ -104,8 +104,10 @@ impl Wiring {
             let name = &storage.adapter.name;
             let built = self.registry.build_storage(&storage.adapter, &context(name.as_str()));
             let built = built.with_context(|| format!("build storage `{name}`"))?;
-            let guarded =
-                Arc::new(GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required));
+            let guarded = Arc::new(
+                GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required)
+                    .refusing(storage.on_refusal),
+            );
             by_name.insert(name, guarded.clone());
             storages.push(guarded);
         }

@@ -43,14 +43,14 @@ pub struct RunRetried<'a> {
     pub attempt: u32,
     /// When it is handed out again.
     pub after: Duration,
-    /// Why.
-    pub error: &'a Error,
+    /// Why, one line.
+    pub error: &'a str,
 }
 
 impl RunRetried<'_> {
     /// At debug: an outage would repeat it for every vCon; the breaker says it once.
     pub fn emit(&self) {
-        tracing::debug!(chain = %self.chain, vcon = %self.id, attempt = self.attempt, after_ms = millis(self.after), reason = %self.error.kind(), error = %self.error.chain(), "run failed, will be repeated");
+        tracing::debug!(chain = %self.chain, vcon = %self.id, attempt = self.attempt, after_ms = millis(self.after), error = self.error, "run failed, will be repeated");
     }
 }
 

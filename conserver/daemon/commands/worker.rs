@@ -26,7 +26,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
         None => File::read(global)?,
         Some(inbox) => match inbox.blocking_recv() {
             Some(Message::Configure { file, text }) => File { path: file.into(), text },
-            None => return Ok(Exit::Ok),
+            Some(Message::Hurry) | None => return Ok(Exit::Ok),
         },
     };
     let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
@@ -87,7 +87,8 @@ async fn listen(
     let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => ask(&stop),
+            // An init system may signal a worker beside its supervisor: then a second signal is no wish to hurry.
+            _ = terminate.recv() => if supervised { stop.drain.cancel() } else { ask(&stop) },
             // Under a supervisor Ctrl-C is the supervisor's to hear.
             _ = interrupt.recv(), if !supervised => ask(&stop),
             _ = hangup.recv(), if !supervised => {
@@ -97,6 +98,10 @@ async fn listen(
                 }
             }
             message = next(&mut inbox) => match message {
+                Some(Message::Hurry) => {
+                    stop.drain.cancel();
+                    stop.hurry.cancel();
+                }
                 Some(Message::Configure { file: name, text }) => {
                     file = File { path: name.into(), text };
                     match file.plan_quietly(&wiring) {

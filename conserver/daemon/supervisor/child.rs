@@ -68,13 +68,16 @@ impl Process {
 
     /// Hands over a configuration. A child that does not read is about to end, which is noticed elsewhere.
     pub(crate) async fn configure(&mut self, file: &File) {
-        let message = Message::Configure { file: file.name(), text: file.text.clone() };
-        let mut line = serde_json::to_string(&message).expect("two strings serialise");
+        self.tell(&Message::Configure { file: file.name(), text: file.text.clone() }).await;
+    }
+
+    async fn tell(&mut self, message: &Message) {
+        let mut line = serde_json::to_string(message).expect("strings serialise");
         line.push('\n');
         if let Some(input) = &mut self.input
             && let Err(error) = input.write_all(line.as_bytes()).await
         {
-            tracing::debug!(pid = self.pid, %error, "a child does not take its configuration");
+            tracing::debug!(pid = self.pid, %error, "a child does not listen");
         }
     }
 
@@ -94,7 +97,12 @@ impl Process {
         self.slots.as_ref().map(|(_, slots)| slots.marked()).unwrap_or_default()
     }
 
-    /// Asks it to end; asked twice, it hurries.
+    /// Tells a worker to give back what it still runs.
+    pub(crate) async fn hurry(&mut self) {
+        self.tell(&Message::Hurry).await;
+    }
+
+    /// Asks it to end.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }

@@ -396,7 +396,9 @@ impl Supervisor {
             match asked {
                 2 => {
                     tracing::warn!("hurrying: workers give back what they run (again to kill them)");
-                    self.terminate_all();
+                    for process in self.places.values_mut().filter_map(|place| place.process.as_mut()) {
+                        process.hurry().await;
+                    }
                     asked = 20;
                 }
                 3 | 21.. => {

@@ -17,6 +17,8 @@ pub(crate) enum Message {
         /// Its text.
         text: String,
     },
+    /// Give back what still runs.
+    Hurry,
 }
 
 /// Reads standard input on a thread of its own; the channel ends when standard input does.

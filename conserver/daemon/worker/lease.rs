@@ -72,7 +72,8 @@ impl Watch {
             if let Some(held) = self.slots.overdue().and_then(|token| self.desk.held(token)) {
                 self.abandon(&held);
             }
-            if self.desk.since_beat() > HUNG {
+            // A run that blocks its thread has a deadline of its own, above.
+            if self.desk.since_beat() > HUNG && self.slots.marked().is_empty() {
                 self.give_up_hung();
             }
             std::thread::park_timeout(TICK);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conserver_core::chain::{self, Job, LoadedDocument};
+use conserver_core::event::{RunRetried, VconDead};
 use conserver_core::queue::{End, Lease, Settlement};
 use conserver_core::store::Loaded;
 use conserver_core::vcon::{BodyShape, VconId};
@@ -131,21 +132,23 @@ impl Runner {
     }
 
     fn finish(&self, mut settlement: Settlement, seat: Arc<Seat>, bytes: Option<Arc<OwnedSemaphorePermit>>) {
-        if let End::Dead { letter, dlq, .. } = &mut settlement.end {
-            letter.worker = Some(self.source.worker.clone());
-            conserver_core::event::VconDead {
-                chain: &seat.chain.plan.name,
-                id: &settlement.lease.entry.id,
-                dlq,
-                reason: &letter.reason,
-                error: &letter.error,
+        let worker = &self.source.worker;
+        let (chain, id) = (&seat.chain.plan.name, &settlement.lease.entry.id);
+        match &mut settlement.end {
+            End::Dead { letter, dlq, .. } => {
+                letter.worker = Some(worker.clone());
+                VconDead { chain, id, dlq, reason: &letter.reason, error: &letter.error }.emit();
             }
-            .emit();
-        }
-        if let End::Finish(finish) = &mut settlement.end {
-            for refused in &mut finish.storage_letters {
-                refused.letter.worker = Some(self.source.worker.clone());
+            End::Retry { after, tries, .. } => {
+                let error = tries.last_error.as_deref().unwrap_or_default();
+                RunRetried { chain, id, attempt: tries.attempt, after: *after, error }.emit();
             }
+            End::Finish(finish) => {
+                for refused in &mut finish.storage_letters {
+                    refused.letter.worker = Some(worker.clone());
+                }
+            }
+            End::GiveBack => {}
         }
         seat.ran();
         self.source.desk.room.notify_one();

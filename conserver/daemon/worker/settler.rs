@@ -93,7 +93,13 @@ impl Settler {
         let end = match (&settlement.end, answer) {
             (_, Settled::Gone) => "gone",
             (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
-            (End::Finish(_), _) => "done",
+            (End::Finish(finish), _) => {
+                if finish.halted {
+                    "halted"
+                } else {
+                    "done"
+                }
+            }
             (End::Retry { .. }, _) => "retry",
             (End::GiveBack, _) => "given-back",
         };

@@ -48,7 +48,9 @@ fn sort<'a>(
         let name = storage.name().clone();
         match result {
             Ok(()) => sorted.saved.push(name),
-            Err(error) if goes_on(storage.is_required(), &error, on_error) => {
+            Err(error)
+                if goes_on(storage.is_required(), &error, storage.on_refusal().unwrap_or(on_error)) =>
+            {
                 sorted.refused.push((name, error))
             }
             Err(error) => {

@@ -36,11 +36,13 @@ pub fn to_end(run: Run, plan: &ChainPlan, lease: &Lease, now: i64, jitter: f64) 
                 effects: run.effects,
                 expires: run.expires,
                 egress,
+                halted: false,
                 context: lease.context.clone(),
                 storage_letters: run.refused.into_iter().map(letter).collect(),
             }))
         }
         RunEnd::Halted { .. } => End::Finish(Box::new(Finish {
+            halted: true,
             documents: run.documents,
             effects: run.effects,
             expires: run.expires,

@@ -42,7 +42,7 @@ pub(super) fn check(
     let settings = Settings::resolve(file_name, &raw, vars, report);
     let adapters = adapters::check(&raw, registry, report);
     let chains = chains::check(&raw, &settings, &adapters, report);
-    lint::lint(&raw, &settings, &chains, report);
+    lint::lint(&raw, &chains, report);
     let Adapters { links, storages, .. } = adapters;
     Some(Plan { dialect: report.dialect(), settings, chains, links, storages })
 }

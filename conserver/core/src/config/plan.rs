@@ -142,6 +142,8 @@ pub struct StoragePlan {
     pub adapter: AdapterPlan<StorageName>,
     /// Whether a vCon is done only once this storage has it.
     pub required: bool,
+    /// What a refusal of this storage means, where that differs from the chain's `on_storage_error`.
+    pub on_refusal: Option<OnStorageError>,
 }
 
 /// How links write bodies; re-exported for readers of a plan.

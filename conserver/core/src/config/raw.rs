@@ -32,8 +32,8 @@ pub(crate) struct RawFile {
     /// Dialect of this file. `1`: the strict one, in which an unknown or duplicate key is an error. Absent: the
     /// Python server's.
     pub(crate) conserver: Option<u64>,
-    /// Redis or Valkey: a URL, or a map with `url`. Default: the variable `REDIS_URL`; where neither is there, a file
-    /// with `conserver: 1` runs embedded, on one machine without Redis.
+    /// Redis or Valkey: a URL, or a map with `url`. Default: the variable `REDIS_URL`. A file with
+    /// `conserver: 1` needs one of them; another one means `redis://localhost` where neither is there.
     pub(crate) redis: Option<RawRedis>,
     /// Worker processes, at least 1. Default: the variable `CONSERVER_WORKERS`, else 1.
     pub(crate) workers: Option<NonZeroUsize>,

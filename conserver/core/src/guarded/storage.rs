@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::caught;
 use crate::chain::Gather;
+use crate::config::plan::OnStorageError;
 use crate::event::StorageSaved;
 use crate::policy::{Breaker, BreakerOpen, Call, Outcome, Policy, PolicyOptions, Probe, refused};
 use crate::storage::{Storage, StorageInfo};
@@ -29,6 +30,7 @@ pub struct GuardedStorage {
     info: StorageInfo,
     policy: Policy,
     required: bool,
+    on_refusal: Option<OnStorageError>,
     gather: Gather<Vcon>,
 }
 
@@ -43,7 +45,7 @@ impl GuardedStorage {
         let info = storage.info();
         let policy = Policy::new(name.as_str(), options, Probe::Check, info.max_batch);
         let gather = Gather::new(SAVES_AT_ONCE, info.max_batch, BATCH_BYTES, Vcon::size);
-        Self { name, storage, info, policy, required, gather }
+        Self { name, storage, info, policy, required, on_refusal: None, gather }
     }
 
     /// Keeps one vCon, together with others that arrive while the storage is busy.
@@ -128,6 +130,18 @@ impl GuardedStorage {
     /// Whether a vCon is done only once this storage has it.
     pub fn is_required(&self) -> bool {
         self.required
+    }
+
+    /// Says what a refusal of this storage means, where that differs from the chain's word.
+    #[must_use]
+    pub fn refusing(mut self, on_refusal: Option<OnStorageError>) -> Self {
+        self.on_refusal = on_refusal;
+        self
+    }
+
+    /// What a refusal of this storage means, where that differs from the chain's word.
+    pub fn on_refusal(&self) -> Option<OnStorageError> {
+        self.on_refusal
     }
 
     async fn save_batch(&self, batch: Vec<Vcon>) -> Vec<Result<()>> {

@@ -71,6 +71,8 @@ impl End {
 /// What a finished run leaves.
 #[derive(Debug, Default)]
 pub struct Finish {
+    /// Whether a link ended the chain before its storages and egress lists.
+    pub halted: bool,
     /// Changed documents.
     pub documents: Vec<DocumentWrite>,
     /// What links wanted done.

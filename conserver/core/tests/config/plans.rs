@@ -249,18 +249,6 @@ fn a_wrong_variable_is_a_problem_and_never_a_panic() {
 }
 
 #[test]
-fn an_api_without_a_key_is_told() {
-    let loaded = load("", "chains.yaml", &BTreeMap::new(), &kinds::registry());
-    assert!(
-        loaded
-            .problems
-            .iter()
-            .any(|p| p.severity == Severity::Warning && p.message.starts_with("no key is set"))
-    );
-    assert!(loaded.plan.is_some());
-}
-
-#[test]
 fn a_file_reference_is_read_beside_the_configuration() {
     let directory = std::env::temp_dir().join(format!("conserver-file-reference-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();

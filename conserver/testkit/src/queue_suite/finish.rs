@@ -42,6 +42,7 @@ pub async fn a_finish_writes_applies_and_pushes(fixture: impl QueueFixture) {
     let switched = VconId::new("switched to another\nid");
     let context = r#"{"trace_id":"5"}"#.to_owned();
     let finish = Finish {
+        halted: false,
         documents: vec![text(call.id(), r#"{"changed":1}"#), text(&switched, r#"{"made":2}"#)],
         effects: vec![
             Effect::Enqueue { queue: "routed".into(), id: switched.clone() },

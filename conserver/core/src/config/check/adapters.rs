@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::coerce::DurationText;
-use crate::config::plan::{AdapterPlan, Dialect, OnError, StoragePlan};
+use crate::config::plan::{AdapterPlan, Dialect, OnError, OnStorageError, StoragePlan};
 use crate::config::raw::{OnErrorWord, Policy, RawFile};
 use crate::config::redact::is_secret_name;
 use crate::config::report::Report;
@@ -48,7 +48,12 @@ pub(super) fn check(raw: &RawFile, registry: &Registry, report: &mut Report<'_>)
         let one = One { family: Family::Storage, name, path, policy: storage.policy(), is_used };
         let (adapter, fault) =
             one.check(StorageName::new(name), |module| registry.find_storage(module), report);
-        adapters.storages.push(StoragePlan { adapter, required: storage.required.unwrap_or(true) });
+        let on_refusal = storage.on_error.map(|word| match word {
+            OnErrorWord::Continue => OnStorageError::Continue,
+            OnErrorWord::Fail => OnStorageError::DeadLetter,
+        });
+        let required = storage.required.unwrap_or(true);
+        adapters.storages.push(StoragePlan { adapter, required, on_refusal });
         adapters.storage_faults.extend(fault.map(|fault| (name.clone(), fault)));
     }
     adapters

@@ -8,21 +8,15 @@ use crate::QueueName;
 use crate::config::plan::ChainPlan;
 use crate::config::raw::RawFile;
 use crate::config::report::Report;
-use crate::config::settings::Settings;
 use crate::config::yaml::Path;
 
 /// Looks at a plan as a whole.
-pub(super) fn lint(raw: &RawFile, settings: &Settings, chains: &[ChainPlan], report: &mut Report<'_>) {
+pub(super) fn lint(raw: &RawFile, chains: &[ChainPlan], report: &mut Report<'_>) {
     unused(raw, report);
     loops(chains, report);
     dead_letters(chains, report);
     if raw.chains.is_empty() && !report.is_wrong(&Path::root().key("chains")) {
         report.warning(&Path::root(), "there are no chains, so there is nothing to do");
-    }
-    if settings.api.keys.is_empty() {
-        report
-            .warning(&Path::root().key("api"), "no key is set: whoever reaches the API may do everything")
-            .hint("set `CONSERVER_API_TOKEN`, or `keys` under `api:`");
     }
 }
 

@@ -67,7 +67,8 @@ pub(crate) struct RawStorage {
     pub(crate) rate_limit: Option<f64>,
     /// At most this many attempts at once in each worker. Default: no limit.
     pub(crate) in_flight: Option<NonZeroUsize>,
-    /// What an error means after the last attempt: `fail` (default) or `continue`.
+    /// What it means that this storage refuses a vCon for good: `continue` puts the id on `DLQ:storage:<name>` and goes
+    /// on, `fail` makes the whole vCon a dead letter. Default: the chain's `on_storage_error`.
     pub(crate) on_error: Option<OnErrorWord>,
 }
 
