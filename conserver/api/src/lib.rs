@@ -35,12 +35,13 @@ pub struct State {
 
 /// The router.
 pub fn app(state: State) -> Router {
+    let prefix = state.root_path.clone();
     let routes = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
-        .with_state(state.clone());
+        .with_state(state);
     let app = Router::new().merge(routes.clone());
-    let app = if state.root_path.is_empty() { app } else { app.nest(&state.root_path, routes) };
+    let app = if prefix.is_empty() { app } else { app.nest(&prefix, routes) };
     app.fallback(not_found)
 }
 

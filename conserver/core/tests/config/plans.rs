@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conserver_core::config::plan::{Dialect, OnError, OnStorageError};
 use conserver_core::config::settings::{ClaimOrder, Delivery, Role};
-use conserver_core::config::{Plan, Severity, load};
+use conserver_core::config::{Plan, load};
 use conserver_core::registry::BuildContext;
 use conserver_core::vcon::BodyShape;
 use serde_json::json;
