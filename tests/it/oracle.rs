@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use fault::Fault;
 use field::Field;
+use producer::Producer;
 
 use crate::site::within;
 
@@ -60,14 +61,14 @@ fn nothing_is_lost_and_nothing_doubled_whatever_crashes() {
 
     let start = Instant::now();
     let mut field = Field::prepare();
-    let producer = producer::start(field.site.db.clone(), field.oracle.clone(), form.vcons, seed);
+    let producer = Producer::start(field.site.db.clone(), field.oracle.clone(), form.vcons, seed);
     for (n, fault) in form.faults.iter().enumerate() {
         // Spread over the work, so that each fault meets some.
-        let due = form.vcons * (n + 1) / (form.faults.len() + 2);
+        let due = form.vcons * (n + 1) / (form.faults.len() + 1);
         within(Duration::from_secs(120), "the work goes on", || field.site.db.len("out") >= due);
         field.suffer(*fault);
     }
-    producer.join().unwrap();
+    producer.finish();
     field.wait_for_all();
     let redelivered = field.redelivered();
     println!("{} owed, {redelivered} redelivered, {:?} in all", field.owed(), start.elapsed());

@@ -1,5 +1,6 @@
 //! Pushes while everything breaks. A reply of Redis makes an id an obligation; without one, it may be there or not.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,17 +17,34 @@ const BATCH: usize = 20;
 /// So many may wait; a full list would make every fault meet the same.
 const AHEAD: usize = 400;
 
-/// Pushes until so many ids are owed.
-pub(super) fn start(db: Db, oracle: Arc<Mutex<Oracle>>, total: usize, seed: u64) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut vcons = Vcons::new(seed);
-        while oracle.lock().unwrap().count() < total {
-            match db.attempt(|connection| connection.llen::<_, usize>("in")) {
-                Ok(waiting) if waiting < AHEAD => push(&db, &oracle, &mut vcons),
-                _ => std::thread::sleep(Duration::from_millis(20)),
+/// A producer at work.
+pub(super) struct Producer {
+    thread: JoinHandle<()>,
+    enough: Arc<AtomicBool>,
+}
+
+impl Producer {
+    /// Pushes until so many ids are owed and [`Producer::finish`] is called: every fault meets some work.
+    pub(super) fn start(db: Db, oracle: Arc<Mutex<Oracle>>, total: usize, seed: u64) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let ended = enough.clone();
+        let thread = std::thread::spawn(move || {
+            let mut vcons = Vcons::new(seed);
+            while oracle.lock().unwrap().count() < total || !ended.load(Ordering::SeqCst) {
+                match db.attempt(|connection| connection.llen::<_, usize>("in")) {
+                    Ok(waiting) if waiting < AHEAD => push(&db, &oracle, &mut vcons),
+                    _ => std::thread::sleep(Duration::from_millis(20)),
+                }
             }
-        }
-    })
+        });
+        Self { thread, enough }
+    }
+
+    /// Waits for the last push.
+    pub(super) fn finish(self) {
+        self.enough.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap();
+    }
 }
 
 fn push(db: &Db, oracle: &Mutex<Oracle>, vcons: &mut Vcons) {
