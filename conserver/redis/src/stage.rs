@@ -14,7 +14,7 @@ use crate::queue::RedisQueue;
 /// Documents up to this many bytes travel within the script's arguments.
 const INLINE: usize = 64 << 10;
 /// Larger ones are written in parts of this many bytes.
-const PART: usize = 1 << 18;
+const PART: usize = 1 << 19;
 /// A staged document that no script took lives this long.
 const STAGED_MS: u64 = 600_000;
 
