@@ -63,14 +63,15 @@ local function read_item()
   return item
 end
 
--- The entries of in-flight lists, read at once where that is cheaper than to look for each.
-local held = {}
+-- The entries of in-flight lists, read at once where that is cheaper than to look for each; and their order.
+local held, order = {}, {}
 
 local function entries_of(key)
   local entries = redis.pcall('LLEN', key)
-  if type(entries) == 'number' and entries <= 4 * count then
+  if type(entries) == 'number' and entries <= 8 * count then
     local set = {}
-    for _, entry in ipairs(redis.call('LRANGE', key, 0, -1)) do set[entry] = true end
+    order[key] = redis.call('LRANGE', key, 0, -1)
+    for _, entry in ipairs(order[key]) do set[entry] = true end
     return set
   end
   return false
@@ -106,6 +107,32 @@ local function problem_of(item)
   return nil
 end
 
+-- What is done for all items together, one command instead of one for each: ids for target lists, ids that run no
+-- longer, entries that leave the in-flight lists.
+local pushes, targets, freed, leaving = {}, {}, {}, {}
+
+-- Takes entries off an in-flight list: at once where they are its first ones, which is the rule.
+local function remove(key, entries)
+  local gone, first = {}, 0
+  for _, entry in ipairs(entries) do gone[entry] = true end
+  local known = order[key]
+  while known and known[first + 1] and gone[known[first + 1]] do first = first + 1 end
+  order[key] = nil
+  if first == #entries then
+    redis.pcall('LPOP', key, first)
+  else
+    for _, entry in ipairs(entries) do redis.pcall('LREM', key, 1, entry) end
+  end
+end
+
+-- Does it. The entries leave last.
+local function flush()
+  for _, list in ipairs(targets) do redis.call('RPUSH', list, unpack(pushes[list])) end
+  if #freed > 0 then redis.call('HDEL', 'cs:busy', unpack(freed)) end
+  for key, entries in pairs(leaving) do remove(key, entries) end
+  pushes, targets, freed, leaving = {}, {}, {}, {}
+end
+
 local function act(item, now)
   for _, action in ipairs(item.actions) do
     if action.op == 'P' then
@@ -114,7 +141,13 @@ local function act(item, now)
         redis.pcall('RPUSH', key, action.text)
         redis.pcall('EXPIRE', key, context_expiry)
       end
-      redis.call('RPUSH', action.list, action.id)
+      local ids = pushes[action.list]
+      if not ids then
+        ids = {}
+        pushes[action.list] = ids
+        targets[#targets + 1] = action.list
+      end
+      ids[#ids + 1] = action.id
     elseif action.op == 'S' then
       bury(action.list, item.list, action.id, cjson.decode(action.text))
     else
@@ -123,13 +156,6 @@ local function act(item, now)
       redis.call('PEXPIRE', 'vcon:' .. action.list, ms)
     end
   end
-end
-
--- Ids that are no longer running, freed together: one command instead of one for each.
-local freed = {}
-
-local function free()
-  if #freed > 0 then redis.call('HDEL', 'cs:busy', unpack(freed)) end
 end
 
 -- The last step of each end: frees the id, then the entry. `keep`: context and tries are for the next run.
@@ -143,7 +169,12 @@ local function leave(item, keep)
   if item.popped then return end
   freed[#freed + 1] = item.id
   if any_parked then unpark(item.id) end
-  redis.pcall('LREM', item.held, 1, item.entry)
+  local entries = leaving[item.held]
+  if not entries then
+    entries = {}
+    leaving[item.held] = entries
+  end
+  entries[#entries + 1] = item.entry
   if held[item.held] then held[item.held][item.entry] = nil end
 end
 
@@ -200,7 +231,7 @@ for n = 1, count do
   local ok, answer = pcall(settle, item, now)
   if not ok then
     -- Not the item's fault: say so; the entry is still in flight and the worker sends it again.
-    free()
+    flush()
     return redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
   end
   if type(answer) == 'table' then
@@ -209,10 +240,8 @@ for n = 1, count do
   end
   answers[n] = answer
 end
-if #returned == 0 then
-  free()
-  return answers
-end
+flush()
+if #returned == 0 then return answers end
 
 -- Given back: what was parked first, for it belongs behind; then the last one first, so that they stand at the head
 -- in the order they were taken.
@@ -232,5 +261,5 @@ for k = #returned, 1, -1 do
   return_item(returned[k])
   leave(returned[k], true)
 end
-free()
+flush()
 return answers
