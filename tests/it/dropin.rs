@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conserver_testkit::postgres::PostgresServer;
+use conserver_testkit::proxy::{Proxy, Request};
 use conserver_testkit::vcons::Vcons;
 use redis::Commands;
 use serde_json::json;
@@ -44,6 +45,26 @@ fn a_file_of_the_python_server_runs_and_one_worker_keeps_the_order() {
     let document = site.db.document(&ids[7]).unwrap();
     let tags = document["attachments"][0]["body"].as_array().unwrap();
     assert!(tags.contains(&json!("iron:iron")) && tags.contains(&json!("maiden:maiden")), "{tags:?}");
+    assert_eq!(site.db.left(), []);
+}
+
+#[test]
+fn the_order_holds_even_when_replies_to_claims_and_settlements_are_lost() {
+    let site = Site::new(REFERENCE);
+    let proxy = Proxy::start(site.redis.address());
+    let site = site.env("REDIS_URL", proxy.url());
+    let mut vcons = Vcons::new(15);
+    let ids: Vec<String> = (0..150).map(|_| site.push("test_chain_ingress", &vcons.call())).collect();
+    let _daemon = site.run(1);
+
+    for round in 1..=10 {
+        let request = if round % 2 == 0 { Request::Settle } else { Request::Claim };
+        proxy.lose_reply_of(request);
+        until("a reply is lost", || proxy.lost() == round);
+        assert!(site.db.in_flight(None) <= 1, "one after the other");
+    }
+    until("all are done", || site.db.len("test_chain_egress") == 150);
+    assert_eq!(site.db.list("test_chain_egress"), ids);
     assert_eq!(site.db.left(), []);
 }
 

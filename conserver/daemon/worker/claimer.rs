@@ -57,8 +57,13 @@ impl Claimer {
             if self.stop.is_cancelled() {
                 return Ended::Stopped;
             }
-            if reconciled.elapsed() > RECONCILE && trouble.is_none() {
-                self.reconcile().await;
+            // A claim whose answer was lost may have brought ids that nobody here knows of: they come first, and take
+            // the room that a new claim would fill.
+            if trouble.is_some() || reconciled.elapsed() > RECONCILE {
+                if let Err(error) = self.reconcile().await {
+                    trouble.get_or_insert_default().pause(&error, &self.stop).await;
+                    continue;
+                }
                 reconciled = Instant::now();
             }
             let pipeline = self.pipeline.lock().expect("no panic while held").clone();
@@ -82,9 +87,6 @@ impl Claimer {
                     self.desk.progressed();
                     if trouble.take().is_some() {
                         tracing::info!(worker = %self.me.id, "claiming again");
-                        // A claim whose answer was lost may have brought ids that nobody here knows of.
-                        self.reconcile().await;
-                        reconciled = Instant::now();
                     }
                     if claimed.problems != problems {
                         problems = claimed.problems;
@@ -158,23 +160,18 @@ impl Claimer {
 
     /// Takes up entries that Redis says we hold and we know nothing of: a claim whose answer was lost, or a run that
     /// stopped because the lease had lapsed.
-    async fn reconcile(&self) {
+    async fn reconcile(&self) -> conserver_core::Result<()> {
         self.desk.begin_reconciling();
-        let leases = match self.queue.holdings(&self.me.id).await {
-            Ok(leases) => leases,
-            Err(error) => {
-                tracing::debug!(error = %error.chain(), "cannot compare holdings");
-                return;
-            }
-        };
+        let leases = self.queue.holdings(&self.me.id).await?;
         let unknown = self.desk.unknown_of(leases.iter().map(|lease| lease.entry.token));
         if unknown.is_empty() {
-            return;
+            return Ok(());
         }
         tracing::info!(worker = %self.me.id, vcons = unknown.len(), "took up ids whose claim was lost");
         let pipeline = self.pipeline.lock().expect("no panic while held").clone();
         let lost = leases.into_iter().filter(|lease| unknown.contains(&lease.entry.token)).collect();
         self.start(&pipeline, lost);
+        Ok(())
     }
 }
 
