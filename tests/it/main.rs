@@ -19,6 +19,7 @@ mod docs;
 mod dropin;
 mod exclusive;
 mod generated;
+mod health;
 mod oracle;
 mod outage;
 mod poison;
