@@ -166,12 +166,15 @@ pub struct BreakerChanged<'a> {
     pub state: &'static str,
     /// The failure that opened it.
     pub error: Option<&'a str>,
+    /// Whether this is a probe, or the failure of one: nothing new.
+    pub probing: bool,
 }
 
 impl BreakerChanged<'_> {
-    /// Opening is a warning: chains that need it wait. Closing is told at info.
+    /// Opening is a warning, told once: chains that need it wait. Closing is told at info, probes at debug.
     pub fn emit(&self) {
         match self.state {
+            state if self.probing => tracing::debug!(guards = self.guards, state, "breaker probes"),
             "open" => {
                 tracing::warn!(
                     guards = self.guards,

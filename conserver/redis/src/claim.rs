@@ -150,8 +150,19 @@ fn read_claim(reply: Value, lists: &[ListShare]) -> Result<(Claimed, bool, Unrea
     const WHAT: &str = "a claim";
     let mut parts = array(reply, WHAT)?.into_iter();
     let status = integer(&parts.next().unwrap_or(Value::Nil), WHAT)?;
-    let lengths = array(parts.next().unwrap_or(Value::Nil), WHAT)?.iter().map(count).collect();
-    let mut claimed = Claimed { lengths, unregistered: status == -1, ..Claimed::default() };
+    let lengths = array(parts.next().unwrap_or(Value::Nil), WHAT)?;
+    let no_list = |length: &Value| matches!(length, Value::Int(-1));
+    let mut claimed = Claimed {
+        lengths: lengths.iter().map(count).collect(),
+        unregistered: status == -1,
+        problems: lists
+            .iter()
+            .zip(&lengths)
+            .filter(|(_, length)| no_list(length))
+            .map(|(share, _)| (share.list.clone(), String::new()))
+            .collect(),
+        ..Claimed::default()
+    };
     // In the order of the answer, for the extras count by it.
     let mut leases = Vec::new();
     let mut unreadable = Unreadable::new();

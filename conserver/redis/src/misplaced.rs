@@ -1,4 +1,4 @@
-//! Keys of ours that another program overwrote: which one it is and what lies there.
+//! Lists and keys of ours that another program overwrote: which one it is and what lies there.
 //!
 //! The scripts do not look at types before each command, for that would cost every vCon. They fail before their first
 //! write, and only then somebody looks for the reason here.
@@ -29,6 +29,7 @@ impl RedisQueue {
             expected.push((keys::worker_lists(worker), "set"));
         }
         for list in lists {
+            expected.push((list.as_str().to_owned(), "list"));
             expected.push((keys::retry(list), "zset"));
             expected.push((keys::tries(list), "hash"));
             expected.push((keys::suspects(list), "list"));

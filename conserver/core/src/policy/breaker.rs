@@ -211,10 +211,11 @@ impl Breaker {
     }
 
     fn enter(&self, inner: &mut Inner, state: State) {
-        inner.state = state;
+        let was = std::mem::replace(&mut inner.state, state);
         self.changes.send_replace(state);
         let error = (state == State::Open).then_some(&*inner.why);
-        BreakerChanged { guards: &self.guards, state: state.as_str(), error }.emit();
+        let probing = was == State::HalfOpen && state == State::Open || state == State::HalfOpen;
+        BreakerChanged { guards: &self.guards, state: state.as_str(), error, probing }.emit();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
