@@ -62,7 +62,7 @@ pub struct DelayLink {
 #[async_trait]
 impl Link for DelayLink {
     fn info(&self) -> LinkInfo {
-        LinkInfo::default().without_document()
+        LinkInfo::default().without_document().taking(self.delay)
     }
 
     async fn run(&self, _cx: &LinkContext, vcon: Option<Vcon>) -> Result<LinkOutcome> {

@@ -15,11 +15,13 @@ pub struct LinkInfo {
     pub checkpoint: bool,
     /// Whether the link looks at the document at all. Where no link and no storage does, it is never loaded.
     pub needs_document: bool,
+    /// How long it takes by its own options, at the least: added to the time that its policy allows.
+    pub takes: Duration,
 }
 
 impl Default for LinkInfo {
     fn default() -> Self {
-        Self { checkpoint: false, needs_document: true }
+        Self { checkpoint: false, needs_document: true, takes: Duration::ZERO }
     }
 }
 
@@ -28,6 +30,13 @@ impl LinkInfo {
     #[must_use]
     pub fn without_document(mut self) -> Self {
         self.needs_document = false;
+        self
+    }
+
+    /// A link that takes this long by its own options.
+    #[must_use]
+    pub fn taking(mut self, takes: Duration) -> Self {
+        self.takes = takes;
         self
     }
 

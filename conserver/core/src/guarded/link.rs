@@ -25,8 +25,11 @@ pub struct GuardedLink {
 impl GuardedLink {
     /// Puts a policy around a link.
     pub fn new(name: LinkName, link: Arc<dyn Link>, options: &PolicyOptions, on_error: OnError) -> Self {
-        let policy = Policy::new(name.as_str(), options, Probe::NextCall, 1);
-        Self { info: link.info(), name, link, policy, on_error }
+        let info = link.info();
+        let timeout = options.timeout.saturating_add(info.takes);
+        let options = PolicyOptions { timeout, ..options.clone() };
+        let policy = Policy::new(name.as_str(), &options, Probe::NextCall, 1);
+        Self { info, name, link, policy, on_error }
     }
 
     /// Runs the link on one vCon; no attempt begins a pause that would reach beyond `deadline`.

@@ -1,12 +1,15 @@
-//! What stands around a storage, seen through it alone.
+//! What stands around a storage or a link, seen through it alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use conserver_core::guarded::GuardedStorage;
+use async_trait::async_trait;
+use conserver_core::config::plan::OnError;
+use conserver_core::guarded::{GuardedLink, GuardedStorage};
+use conserver_core::link::{Link, LinkContext, LinkInfo, LinkOutcome};
 use conserver_core::policy::PolicyOptions;
 use conserver_core::vcon::{Limits, Vcon, VconId};
-use conserver_core::{Applied, ErrorKind, StorageName};
+use conserver_core::{Applied, ErrorKind, Result, StorageName};
 use tokio::time::Instant;
 
 use crate::memory::Memory;
@@ -97,4 +100,28 @@ async fn a_whole_batch_that_fails_is_an_error_of_each() {
     }
     // A batch counts once: three or four saves do not open a breaker that opens at the fifth.
     assert!((3..=4).contains(&memory.calls()) && !storage.is_open(), "{} calls", memory.calls());
+}
+
+/// Waits, and says so.
+struct Wait(Duration);
+
+#[async_trait]
+impl Link for Wait {
+    fn info(&self) -> LinkInfo {
+        LinkInfo::default().without_document().taking(self.0)
+    }
+
+    async fn run(&self, _cx: &LinkContext, vcon: Option<Vcon>) -> Result<LinkOutcome> {
+        tokio::time::sleep(self.0).await;
+        Ok(LinkOutcome::next(vcon))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_link_takes_by_its_options_is_not_cut_off() {
+    let options = PolicyOptions { timeout: Duration::from_secs(1), ..PolicyOptions::default() };
+    let link =
+        GuardedLink::new("wait".into(), Arc::new(Wait(Duration::from_secs(90))), &options, OnError::Fail);
+    let cx = LinkContext::new("main".into(), "wait".into(), "in".into(), VconId::new("a"), 0);
+    link.run(&cx, None, None).await.unwrap();
 }
