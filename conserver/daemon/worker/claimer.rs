@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conserver_core::QueueName;
-use conserver_core::queue::{ClaimRequest, Lane, Lease, Queue, WorkerInfo};
+use conserver_core::queue::{ClaimRequest, End, Lane, Lease, Queue, Settlement, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::{Desk, Held};
@@ -96,7 +96,8 @@ impl Claimer {
                     if empty && self.lane == Lane::Suspects && self.desk.count() == 0 {
                         return Ended::LaneEmpty;
                     }
-                    self.start(&pipeline, claimed.leases);
+                    // Every list of this claim is one of this pipeline.
+                    let _ = self.start(&pipeline, claimed.leases);
                 }
                 Err(error) => trouble.get_or_insert_default().pause(&error, &self.stop).await,
             }
@@ -135,13 +136,18 @@ impl Claimer {
     }
 
     /// Runs what was claimed: on the newest configuration; what its list has left, on the one it was claimed with.
-    fn start(&self, claimed_with: &Pipeline, leases: Vec<Lease>) {
+    ///
+    /// Answers leases of lists that neither configuration serves: a lost claim that is found after a reload.
+    fn start(&self, claimed_with: &Pipeline, leases: Vec<Lease>) -> Vec<Lease> {
         let newest = self.pipeline.lock().expect("no panic while held").clone();
         let mut claims = Vec::with_capacity(leases.len());
+        let mut unserved = Vec::new();
         for lease in leases {
             let list = &lease.entry.list;
-            // Neither knows it where a lost claim is found after a reload: it is put back at the end.
-            let Some(seat) = newest.seat_of(list).or_else(|| claimed_with.seat_of(list)) else { continue };
+            let Some(seat) = newest.seat_of(list).or_else(|| claimed_with.seat_of(list)) else {
+                unserved.push(lease);
+                continue;
+            };
             let held = Held {
                 entry: lease.entry.clone(),
                 chain: seat.chain.plan.name.clone(),
@@ -156,6 +162,7 @@ impl Claimer {
         if !claims.is_empty() {
             self.runner.start(claims);
         }
+        unserved
     }
 
     /// Takes up entries that Redis says we hold and we know nothing of: a claim whose answer was lost, or a run that
@@ -170,8 +177,10 @@ impl Claimer {
         tracing::info!(worker = %self.me.id, vcons = unknown.len(), "took up ids whose claim was lost");
         let pipeline = self.pipeline.lock().expect("no panic while held").clone();
         let lost = leases.into_iter().filter(|lease| unknown.contains(&lease.entry.token)).collect();
-        self.start(&pipeline, lost);
-        Ok(())
+        let unserved = self.start(&pipeline, lost);
+        let back: Vec<Settlement> =
+            unserved.into_iter().map(|lease| Settlement::new(lease, End::GiveBack)).collect();
+        self.queue.settle(&self.me.id, &back).await.map(drop)
     }
 }
 
