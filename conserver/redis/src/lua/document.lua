@@ -1,13 +1,13 @@
 -- Shared by the scripts below it: writing a document, whose text came with the call or lies in a staged key.
 --
--- A document is a table {id, mode (s: text here, n: a staged key), payload}.
+-- A document is a table {id, key, mode (s: text here, n: a staged key), payload}.
 
 -- How long a document lives that was not there before (ms); 0: for ever. Each script sets it.
 local new_expiry = 0
 
 -- What speaks against writing it; `true`: the staged document is missing.
 local function document_problem(document)
-  local key = 'vcon:' .. document.id
+  local key = document.key
   if document.mode == 'n' and redis.call('EXISTS', document.payload) == 0 then return true end
   local bytes = redis.pcall('STRLEN', key)
   if type(bytes) == 'number' then
@@ -21,7 +21,7 @@ end
 
 -- Writes it; it keeps its time to live.
 local function write_document(document)
-  local key = 'vcon:' .. document.id
+  local key = document.key
   if document.is_there and document.mode == 's' then
     redis.call('SET', key, document.payload, 'KEEPTTL')
     return

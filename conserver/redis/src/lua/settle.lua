@@ -23,11 +23,6 @@ local kinds = {} -- what target keys hold; a push may create one, which is then 
 redis.call('HLEN', 'cs:busy')
 local any_parked = redis.call('HLEN', 'cs:parked') > 0
 
-local function next_arg()
-  at = at + 1
-  return ARGV[at - 1]
-end
-
 local function type_problem(key, expected)
   local kind = kinds[key]
   if not kind then
@@ -39,22 +34,42 @@ local function type_problem(key, expected)
 end
 
 local none = {}
+local args, held_by = ARGV, {}
 
+-- Reads one item. Written for speed: this is on the path of every vCon.
 local function read_item()
-  local head = next_arg()
-  local item = {kind = string.sub(head, 1, 1), list = next_arg(), entry = next_arg(), documents = none, actions = none}
-  if item.kind == 'R' or item.kind == 'X' then item.a, item.b = next_arg(), next_arg() end
-  local documents, actions = tonumber(next_arg()), tonumber(next_arg())
-  if documents > 0 then item.documents = {} end
-  for n = 1, documents do
-    item.documents[n] = {id = next_arg(), mode = next_arg(), payload = next_arg()}
+  local head, list, entry = args[at], args[at + 1], args[at + 2]
+  at = at + 3
+  local kind, a, b = string.sub(head, 1, 1), nil, nil
+  if kind == 'R' or kind == 'X' then
+    a, b = args[at], args[at + 1]
+    at = at + 2
   end
-  if actions > 0 then item.actions = {} end
-  for n = 1, actions do
-    item.actions[n] = {op = next_arg(), list = next_arg(), id = next_arg(), text = next_arg()}
+  local documents, actions = none, none
+  local document_count, action_count = tonumber(args[at]), tonumber(args[at + 1])
+  at = at + 2
+  if document_count > 0 then
+    documents = {}
+    for n = 1, document_count do
+      documents[n] = {id = args[at], key = 'vcon:' .. args[at], mode = args[at + 1], payload = args[at + 2], is_there = false}
+      at = at + 3
+    end
   end
-  item.token, item.id = split(item.entry)
-  item.held = 'cs:infl:{' .. item.list .. '}:' .. worker
+  if action_count > 0 then
+    actions = {}
+    for n = 1, action_count do
+      actions[n] = {op = args[at], list = args[at + 1], id = args[at + 2], text = args[at + 3]}
+      at = at + 4
+    end
+  end
+  local held = held_by[list]
+  if not held then
+    held = 'cs:infl:{' .. list .. '}:' .. worker
+    held_by[list] = held
+  end
+  local token, id = split(entry)
+  local item = {kind = kind, list = list, entry = entry, token = token, id = id, held = held,
+    documents = documents, actions = actions, a = a, b = b}
   if #head > 1 then
     item.has_context = string.find(head, 'c', 2, true)
     item.has_tries = string.find(head, 't', 2, true)
