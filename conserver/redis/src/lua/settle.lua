@@ -78,25 +78,27 @@ local function read_item()
   return item
 end
 
--- The entries of in-flight lists, read at once where that is cheaper than to look for each; and their order.
+-- The first entries of in-flight lists, read at once: runs end about in the order in which they were claimed, so most
+-- of a settlement stands there. For the rest each is looked for.
 local held, order = {}, {}
 
-local function entries_of(key)
-  local entries = redis.pcall('LLEN', key)
-  if type(entries) == 'number' and entries <= 8 * count then
-    local set = {}
-    order[key] = redis.call('LRANGE', key, 0, -1)
-    for _, entry in ipairs(order[key]) do set[entry] = true end
-    return set
-  end
-  return false
+local function first_entries(key)
+  local entries, set = redis.pcall('LRANGE', key, 0, 2 * count + 15), {}
+  if entries.err then return set end
+  order[key] = entries
+  for _, entry in ipairs(entries) do set[entry] = true end
+  return set
 end
 
 -- Whether this worker holds the entry. Where somebody spoilt its in-flight list, the busy mark says so too.
 local function is_held(item)
   if item.popped then return true end
-  if held[item.held] == nil then held[item.held] = entries_of(item.held) end
-  if held[item.held] then return held[item.held][item.entry] end
+  local known = held[item.held]
+  if not known then
+    known = first_entries(item.held)
+    held[item.held] = known
+  end
+  if known[item.entry] ~= nil then return known[item.entry] end
   local place = redis.pcall('LPOS', item.held, item.entry)
   if type(place) == 'table' then return redis.call('HGET', 'cs:busy', item.id) == worker end
   return place
@@ -190,7 +192,7 @@ local function leave(item, keep)
     leaving[item.held] = entries
   end
   entries[#entries + 1] = item.entry
-  if held[item.held] then held[item.held][item.entry] = nil end
+  if held[item.held] then held[item.held][item.entry] = false end
 end
 
 local function refuse(item, problem)
