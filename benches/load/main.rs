@@ -7,6 +7,8 @@ mod instance;
 mod resp;
 mod scenarios;
 
+use std::process::ExitCode;
+
 use clap::{Parser, ValueEnum};
 
 /// Measures the daemon under load.
@@ -44,8 +46,9 @@ enum Scenario {
     Idle,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    let mut all_kept = true;
     let all = [
         Scenario::Tag,
         Scenario::Wait,
@@ -68,8 +71,9 @@ fn main() -> anyhow::Result<()> {
         };
         for promise in promises {
             println!("{promise}");
+            all_kept &= promise.is_kept();
         }
         println!();
     }
-    Ok(())
+    Ok(if all_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -28,14 +28,25 @@ pub(crate) enum Bound {
     None,
 }
 
+impl Promise {
+    /// Whether the figure is within its bound.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self.bound {
+            Bound::AtLeast(least) => self.figure >= least,
+            Bound::AtMost(most) => self.figure <= most,
+            Bound::None => true,
+        }
+    }
+}
+
 impl fmt::Display for Promise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kept, bound) = match self.bound {
-            Bound::AtLeast(least) => (self.figure >= least, format!("at least {least}")),
-            Bound::AtMost(most) => (self.figure <= most, format!("at most {most}")),
+        let bound = match self.bound {
+            Bound::AtLeast(least) => format!("at least {least}"),
+            Bound::AtMost(most) => format!("at most {most}"),
             Bound::None => return write!(f, "        {:<58}{:>12.2} {}", self.what, self.figure, self.unit),
         };
-        let mark = if kept { "kept" } else { "MISSED" };
+        let mark = if self.is_kept() { "kept" } else { "MISSED" };
         write!(f, "{mark:<8}{:<58}{:>12.2} {} ({bound})", self.what, self.figure, self.unit)
     }
 }
