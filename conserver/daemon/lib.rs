@@ -4,6 +4,7 @@
 //! `supervisor/` looks after worker processes; `worker/` claims, runs and settles.
 
 pub mod cli;
+mod clock;
 mod commands;
 mod config;
 pub mod exit;

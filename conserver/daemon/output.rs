@@ -1,7 +1,9 @@
 //! What commands print: the one door to standard output and standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where commands speak to people")]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+
+use indicatif::ProgressBar;
 
 /// Prints a line. A reader that went away (`| head`) ends the program quietly, as it ends any filter.
 pub(crate) fn line(text: impl AsRef<str>) {
@@ -22,6 +24,15 @@ pub(crate) fn bytes(bytes: &[u8]) {
 /// Prints a note to standard error.
 pub(crate) fn note(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
+}
+
+/// A progress bar, where there are more items than `many` and somebody looks.
+pub(crate) fn progress(items: usize, many: usize) -> ProgressBar {
+    if items > many && std::io::stderr().is_terminal() {
+        ProgressBar::new(items as u64)
+    } else {
+        ProgressBar::hidden()
+    }
 }
 
 /// Prints an error with its causes.

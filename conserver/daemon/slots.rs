@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use memmap2::MmapRaw;
 
+use crate::clock::millis;
+
 /// Threads that can be marked; further ones share the last slot.
 const SLOTS: usize = 64;
 const BYTES: usize = SLOTS * size_of::<Slot>();
@@ -101,10 +103,6 @@ impl Slots {
     fn now(&self) -> u64 {
         millis(self.start.elapsed())
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A run whose polls are marked.

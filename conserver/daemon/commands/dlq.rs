@@ -1,18 +1,16 @@
 //! `dlq`: look at dead letters, put them back to work, or drop them.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Letter, LetterFilter, Paging};
-use conserver_core::store::Loaded;
-use conserver_core::vcon::{Limits, Vcon, VconId};
+use conserver_core::vcon::VconId;
 use conserver_core::{LinkName, QueueName, StorageName};
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Instance;
 use crate::cli::{DlqAction, DlqArgs, From, Global, Select};
+use crate::clock::unix_seconds;
 use crate::exit::Exit;
 use crate::output;
 use crate::wiring::{Wiring, dead_letter_lists};
@@ -156,7 +154,7 @@ impl Desk<'_> {
                 moved += letters.len();
                 continue;
             }
-            let progress = progress(letters.len());
+            let progress = output::progress(letters.len(), PAGE);
             match &list.origin {
                 Origin::Ingress(origins) => {
                     for (target, ids) in by_target(letters, origins, to)? {
@@ -261,8 +259,7 @@ impl Desk<'_> {
         filter: &LetterFilter,
         limit: usize,
     ) -> anyhow::Result<Vec<Letter>> {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        let now = unix_seconds();
         let mut found = Vec::new();
         for offset in (0..).step_by(PAGE) {
             let page = self.instance.backend.queue.dead_letters(dlq, Paging { offset, limit: PAGE }).await?;
@@ -285,15 +282,9 @@ impl Desk<'_> {
     }
 
     async fn save_again(&self, storage: &GuardedStorage, id: &VconId) -> anyhow::Result<()> {
-        let limits =
-            Limits { max_bytes: self.instance.plan.settings.max_document_bytes, ..Limits::default() };
-        match self.instance.backend.store.load(std::slice::from_ref(id)).await?.pop() {
-            Some(Loaded::Found { json, .. }) => {
-                let vcon = Vcon::parse(id.clone(), json, &limits)?;
-                Ok(storage.save(&vcon, None).await?)
-            }
-            Some(Loaded::Unreadable(error)) => Err(error.into()),
-            Some(Loaded::Missing) | None => anyhow::bail!("the document is gone from Redis"),
+        match self.instance.working_copy(id).await? {
+            Some(vcon) => Ok(storage.save(&vcon, None).await?),
+            None => anyhow::bail!("the document is gone from Redis"),
         }
     }
 }
@@ -327,14 +318,6 @@ fn is_narrowed(select: &Select) -> bool {
         || !select.ids.is_empty()
         || select.older.is_some()
         || select.younger.is_some()
-}
-
-fn progress(letters: usize) -> ProgressBar {
-    if letters > PAGE && std::io::stderr().is_terminal() {
-        ProgressBar::new(letters as u64)
-    } else {
-        ProgressBar::hidden()
-    }
 }
 
 /// One line that fits most terminals; `show` has the rest.

@@ -1,7 +1,6 @@
 //! `get`: print a vCon.
 
-use conserver_core::store::Loaded;
-use conserver_core::vcon::{Limits, Vcon, VconId, View};
+use conserver_core::vcon::{Vcon, VconId, View};
 use conserver_core::{Error, ErrorKind};
 
 use super::Instance;
@@ -14,15 +13,10 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &GetArgs) -> anyhow::R
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
         let id = VconId::new(&args.id);
-        let limits = Limits { max_bytes: instance.plan.settings.max_document_bytes, ..Limits::default() };
-        let mut found = None;
-        if args.storage.is_none() {
-            match instance.backend.store.load(std::slice::from_ref(&id)).await?.pop() {
-                Some(Loaded::Found { json, .. }) => found = Some(Vcon::parse(id.clone(), json, &limits)?),
-                Some(Loaded::Unreadable(error)) => return Err(error.into()),
-                Some(Loaded::Missing) | None => {}
-            }
-        }
+        let found = match args.storage {
+            None => instance.working_copy(&id).await?,
+            Some(_) => None,
+        };
         let vcon = match found {
             Some(vcon) => Some(vcon),
             None => from_storages(wiring, &instance, args, &id).await?,

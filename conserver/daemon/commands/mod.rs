@@ -14,6 +14,8 @@ pub(crate) mod worker;
 
 use anyhow::Context;
 use conserver_core::config::Plan;
+use conserver_core::store::Loaded;
+use conserver_core::vcon::{Vcon, VconId};
 
 use crate::cli::Global;
 use crate::config::File;
@@ -33,6 +35,17 @@ impl Instance {
         telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("warn")));
         let backend = wiring.connect(&plan.settings)?;
         Ok(Self { plan, backend })
+    }
+
+    /// The working copy of a vCon; `None` if there is none.
+    async fn working_copy(&self, id: &VconId) -> anyhow::Result<Option<Vcon>> {
+        match self.backend.store.load(std::slice::from_ref(id)).await?.pop() {
+            Some(Loaded::Found { json, .. }) => {
+                Ok(Some(Vcon::parse(id.clone(), json, &self.plan.settings.limits())?))
+            }
+            Some(Loaded::Unreadable(error)) => Err(error.into()),
+            Some(Loaded::Missing) | None => Ok(None),
+        }
     }
 }
 

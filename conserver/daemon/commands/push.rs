@@ -1,13 +1,12 @@
 //! `push`: store vCons and put their ids on a list.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use conserver_core::QueueName;
-use conserver_core::vcon::{Limits, Vcon, VconId};
-use indicatif::ProgressBar;
+use conserver_core::vcon::{Vcon, VconId};
 use serde_json::json;
 
 use super::Instance;
@@ -18,13 +17,15 @@ use crate::wiring::Wiring;
 
 /// Ids are pushed in batches of this many.
 const BATCH: usize = 500;
+/// More items than this get a progress bar.
+const MANY: usize = 10;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &PushArgs) -> anyhow::Result<Exit> {
     anyhow::ensure!(!args.ids || args.list.is_some(), "--ids needs a list: -l LIST");
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
         let list = args.list.as_ref().map(QueueName::new);
-        let progress = progress(args.items.len());
+        let progress = output::progress(args.items.len(), MANY);
         let mut ids = Vec::new();
         let mut failures = Vec::new();
         for item in &args.items {
@@ -63,19 +64,10 @@ async fn store(instance: &Instance, args: &PushArgs, item: &str) -> anyhow::Resu
         std::fs::read(item).with_context(|| format!("read `{item}`"))?
     };
     let settings = &instance.plan.settings;
-    let limits = Limits { max_bytes: settings.max_document_bytes, ..Limits::default() };
-    let vcon = Vcon::from_json(Bytes::from(json), &limits)?;
+    let vcon = Vcon::from_json(Bytes::from(json), &settings.limits())?;
     let ttl = args.ttl.or(settings.vcon_expiry).filter(|ttl| *ttl != Duration::ZERO);
     instance.backend.store.put(&vcon, ttl).await?;
     Ok(vcon.id().clone())
-}
-
-fn progress(items: usize) -> ProgressBar {
-    if items > 10 && std::io::stderr().is_terminal() {
-        ProgressBar::new(items as u64)
-    } else {
-        ProgressBar::hidden()
-    }
 }
 
 fn report(

@@ -9,6 +9,8 @@ use conserver_core::queue::Entry;
 use conserver_core::{ChainName, QueueName};
 use tokio::sync::Notify;
 
+use crate::clock::millis;
+
 /// The worker's own account.
 pub(crate) struct Desk {
     start: Instant,
@@ -136,10 +138,6 @@ impl Desk {
     fn ledger<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> T {
         look(&mut self.held.lock().expect("no panic while held"))
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use anyhow::Context;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Lane, Strikes};
-use conserver_core::vcon::Limits;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,7 +67,7 @@ pub(crate) async fn run(
         store: backend.store.clone(),
         fallback: Mutex::new(fallback(settings, &built.storages)),
         ttl: settings.vcon_expiry,
-        limits: Limits { max_bytes: settings.max_document_bytes, ..Limits::default() },
+        limits: settings.limits(),
         worker: me.id.clone(),
         desk: desk.clone(),
     });

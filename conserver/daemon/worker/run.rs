@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::documents::{RunDocuments, Source, too_large};
 use super::pipeline::Seat;
 use super::settler::Ended;
+use crate::clock::unix_seconds;
 use crate::slots::Slots;
 
 /// One load asks for at most about this many bytes.
@@ -127,7 +128,7 @@ impl Runner {
         let job = Job { lease: &lease, prefetched, documents: &documents, limits, shape: self.shape };
         let run = chain::run(&seat.chain, job);
         let run = self.slots.marking(lease.entry.token, seat.stuck_after, run).await;
-        let end = chain::to_end(run, &seat.chain.plan, &lease, unix_now(), fastrand::f64());
+        let end = chain::to_end(run, &seat.chain.plan, &lease, unix_seconds(), fastrand::f64());
         self.finish(Settlement::new(lease, end), seat, bytes);
     }
 
@@ -160,9 +161,4 @@ impl Runner {
 /// A semaphore for this many bytes in flight.
 pub(crate) fn bytes_in_flight(max_bytes: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(max_bytes.div_ceil(UNIT).clamp(1, Semaphore::MAX_PERMITS)))
-}
-
-fn unix_now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

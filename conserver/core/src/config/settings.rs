@@ -6,7 +6,7 @@ mod file;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use conserver_vcon::BodyShape;
+use conserver_vcon::{BodyShape, Limits};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,13 @@ impl Settings {
         environment::apply(&mut settings, vars, report);
         file::apply(&mut settings, raw, vars, report);
         settings
+    }
+}
+
+impl Settings {
+    /// What a document may measure.
+    pub fn limits(&self) -> Limits {
+        Limits { max_bytes: self.max_document_bytes, ..Limits::default() }
     }
 }
 
