@@ -292,6 +292,19 @@ fn stat(pid: u32) -> Option<Stat> {
     (!matches!(state, "Z" | "X")).then_some(Stat { parent, started })
 }
 
+/// The command line of a process that lives. A process that has just become another program has none for an instant:
+/// this waits for it, and answers `None` once there is no such process any more.
+fn command_line(pid: u32) -> Option<Vec<String>> {
+    loop {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        if !line.is_empty() {
+            return Some(line.split('\0').map(str::to_owned).collect());
+        }
+        stat(pid)?;
+        std::thread::yield_now();
+    }
+}
+
 /// The children of a process, each with the command it was started with.
 fn children_of(parent: u32) -> Vec<(Worker, String)> {
     let pids = fs::read_dir("/proc").expect("/proc can be read").flatten();
@@ -299,9 +312,9 @@ fn children_of(parent: u32) -> Vec<(Worker, String)> {
     let mut children: Vec<(Worker, String)> = pids
         .filter_map(|pid| {
             let stat = stat(pid).filter(|stat| stat.parent == parent)?;
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-            let role = line.split('\0').nth(1)?.to_owned();
-            let suspects = line.split('\0').any(|argument| argument == "--suspects");
+            let line = command_line(pid)?;
+            let suspects = line.iter().any(|argument| argument == "--suspects");
+            let role = line.into_iter().nth(1).unwrap_or_default();
             Some((Worker { pid, suspects, started: stat.started }, role))
         })
         .collect();
