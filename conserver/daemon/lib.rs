@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod config;
 pub mod exit;
+mod figures;
 mod identity;
 mod output;
 mod slots;

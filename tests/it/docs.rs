@@ -12,6 +12,7 @@ use clap::CommandFactory;
 use conserver::cli::Cli;
 use conserver_core::config::env::{self, Vars};
 use conserver_core::config::{load, schema};
+use conserver_core::figure::{self, Kind};
 use conserver_core::registry::Registry;
 use conserver_testkit::vcons::Vcons;
 use serde_json::Value;
@@ -92,6 +93,25 @@ fn every_variable_stands_in_the_environment_table_with_its_default() {
     for (name, _) in env::DEAD {
         assert!(page.contains(&format!("`{name}`")), "`{name}` is not on the page");
     }
+}
+
+#[test]
+fn every_figure_stands_in_the_table_of_metrics() {
+    let page = read("docs/src/metrics.md");
+    for figure in figure::ALL {
+        let kind = match figure.kind {
+            Kind::Counter => "counter",
+            Kind::Sum | Kind::Greatest => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let labels: Vec<String> = figure.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
+        let (name, otlp, help) = (figure.prometheus_name(), figure.name, figure.help);
+        let row = format!("| `{name}` | `{otlp}` | {kind} | {labels} | {help}. |");
+        assert!(page.contains(&row), "this row is not on the page of metrics:\n{row}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `conserver_")).count();
+    assert_eq!(rows, figure::ALL.len(), "the page has rows of figures that there are not");
 }
 
 #[test]

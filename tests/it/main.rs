@@ -20,6 +20,7 @@ mod dropin;
 mod exclusive;
 mod generated;
 mod health;
+mod metrics;
 mod oracle;
 mod outage;
 mod poison;

@@ -5,9 +5,11 @@
 //! | path | answers |
 //! |---|---|
 //! | `GET /health`, `GET /api/health` | 200 while this process lives; asks nobody |
+//! | `GET /metrics`, `GET /api/metrics` | figures of the whole instance, in Prometheus' text format |
 //! | `GET /ready`, `GET /api/ready` | 200 while a worker of this host has claimed, or proved its lists empty, in the last seconds; else 503 with the reason |
 
 mod health;
+mod metrics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct State {
     pub realm: String,
     /// A worker that has made no progress for this long is not ready.
     pub stale_after: Duration,
+    /// What `/metrics` shows, made when it is asked for.
+    pub figures: Arc<dyn Fn() -> String + Send + Sync>,
     /// What `/health` reports.
     pub version: String,
     /// Prefix under which everything is served too: `/api`.
@@ -39,6 +43,7 @@ pub fn app(state: State) -> Router {
     let routes = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .with_state(state);
     let app = Router::new().merge(routes.clone());
     let app = if prefix.is_empty() { app } else { app.nest(&prefix, routes) };
@@ -55,6 +60,6 @@ pub async fn serve(
 }
 
 async fn not_found() -> impl IntoResponse {
-    let hint = serde_json::json!({"detail": "Not Found", "hint": "this version serves /health and /ready"});
+    let hint = serde_json::json!({"detail": "Not Found", "hint": "this version serves /health, /ready and /metrics"});
     (StatusCode::NOT_FOUND, axum::Json(hint))
 }

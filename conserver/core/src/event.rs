@@ -1,14 +1,42 @@
-//! What is worth telling: one struct per event, whose `emit` writes the log line (and is the one place where a
-//! counter belongs), so that logs and figures cannot disagree.
+//! What is worth telling: one struct per event, whose `emit` writes the log line and counts, so that logs and
+//! [figures](crate::figure) cannot disagree. Nothing else counts.
 //!
 //! Levels: `error` = somebody has to act; `warn` = degraded, heals or was dropped by rule; `info` = life cycle;
 //! `debug` = per vCon. No event carries a body or a secret; ids are fields, never labels.
+
+mod instance;
 
 use std::time::Duration;
 
 use conserver_vcon::VconId;
 
+use crate::figure::{self, Label};
 use crate::{ChainName, Error, LinkName, QueueName, StorageName};
+
+pub use instance::{
+    BatchSettled, BuildKnown, ChildEnded, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld, RedisSeen,
+    VconsEnqueued, VconsRecovered, WebhookAnswered, WorkerRuns,
+};
+
+/// A vCon was claimed.
+#[derive(Debug)]
+pub struct VconTaken<'a> {
+    /// The chain.
+    pub chain: &'a ChainName,
+    /// The list it came from.
+    pub list: &'a QueueName,
+    /// The id.
+    pub id: &'a VconId,
+}
+
+impl VconTaken<'_> {
+    /// At trace.
+    pub fn emit(&self) {
+        tracing::trace!(chain = %self.chain, list = %self.list, vcon = %self.id, "vCon taken");
+        figure::RECEIVED.add(&[Label::Name(self.list.shared())], 1);
+        figure::IN_FLIGHT.change(&[Label::Name(self.chain.shared())], 1.0);
+    }
+}
 
 /// A vCon reached its end in this worker.
 #[derive(Debug)]
@@ -19,7 +47,7 @@ pub struct VconFinished<'a> {
     pub list: &'a QueueName,
     /// The id.
     pub id: &'a VconId,
-    /// `done`, `halted`, `retry`, `dead`, `given-back`.
+    /// `done`, `halted`, `retry`, `dead`, `given-back`, `gone`.
     pub end: &'static str,
     /// From claim to settlement.
     pub took: Duration,
@@ -29,6 +57,13 @@ impl VconFinished<'_> {
     /// One summary line per vCon, at debug.
     pub fn emit(&self) {
         tracing::debug!(chain = %self.chain, list = %self.list, vcon = %self.id, end = self.end, ms = millis(self.took), "vCon finished");
+        let chain = Label::Name(self.chain.shared());
+        figure::IN_FLIGHT.change(&[chain], -1.0);
+        figure::ENDS.add(&[chain, Label::Word(self.end)], 1);
+        if matches!(self.end, "done" | "halted") {
+            figure::PROCESSED.add(&[chain], 1);
+            figure::PROCESSING_TIME.observe(&[chain], self.took.as_secs_f64());
+        }
     }
 }
 
@@ -51,6 +86,7 @@ impl RunRetried<'_> {
     /// At debug: an outage would repeat it for every vCon; the breaker says it once.
     pub fn emit(&self) {
         tracing::debug!(chain = %self.chain, vcon = %self.id, attempt = self.attempt, after_ms = millis(self.after), error = self.error, "run failed, will be repeated");
+        figure::REDELIVERED.add(&[Label::Name(self.chain.shared())], 1);
     }
 }
 
@@ -73,6 +109,7 @@ impl VconDead<'_> {
     /// At warn: somebody will want to look.
     pub fn emit(&self) {
         tracing::warn!(chain = %self.chain, vcon = %self.id, dlq = %self.dlq, reason = self.reason, error = self.error, "dead letter");
+        figure::DLQ.add(&[Label::Text(self.dlq.as_str()), Label::Text(self.reason)], 1);
     }
 }
 
@@ -93,6 +130,9 @@ impl LinkRan<'_> {
     /// At trace.
     pub fn emit(&self) {
         tracing::trace!(chain = %self.chain, link = %self.link, outcome = self.outcome, ms = millis(self.took), "link ran");
+        let link = Label::Name(self.link.shared());
+        figure::LINK_COUNT.add(&[link, Label::Word(self.outcome)], 1);
+        figure::LINK_TIME.observe(&[link, Label::Name(self.chain.shared())], self.took.as_secs_f64());
     }
 }
 
@@ -118,6 +158,7 @@ impl LinkPassedOver<'_> {
         } else {
             tracing::warn!(%chain, %link, %vcon, %reason, error = %self.error.chain(), "link passed over");
         }
+        figure::LINK_PASSED_OVER.add(&[Label::Name(link.shared())], 1);
     }
 }
 
@@ -136,6 +177,9 @@ impl StorageSaved<'_> {
     /// At trace.
     pub fn emit(&self) {
         tracing::trace!(storage = %self.storage, outcome = self.outcome, ms = millis(self.took), "storage saved");
+        let labels = [Label::Name(self.storage.shared()), Label::Word(self.outcome)];
+        figure::STORAGE_COUNT.add(&labels, 1);
+        figure::STORAGE_DURATION.observe(&labels, self.took.as_secs_f64());
     }
 }
 
@@ -154,6 +198,28 @@ impl StorageRefused<'_> {
     /// At warn: the copy is missing until somebody replays it.
     pub fn emit(&self) {
         tracing::warn!(storage = %self.storage, vcon = %self.id, reason = %self.error.kind(), error = %self.error.chain(), "storage refused a vCon");
+        let dlq = self.storage.dead_letters();
+        figure::DLQ.add(&[Label::Text(dlq.as_str()), Label::Word(self.error.kind().as_str())], 1);
+    }
+}
+
+/// One attempt at a link or storage.
+#[derive(Debug)]
+pub struct Attempted<'a> {
+    /// The link or storage.
+    pub guards: &'a std::sync::Arc<str>,
+    /// What was attempted: `run`, `save`, `get`, `delete`.
+    pub op: &'static str,
+    /// `success`, the kind of the error, or `refused` by an open breaker.
+    pub outcome: &'static str,
+}
+
+impl Attempted<'_> {
+    /// At trace.
+    pub fn emit(&self) {
+        tracing::trace!(guards = %self.guards, op = self.op, outcome = self.outcome, "attempted");
+        let labels = [Label::Name(self.guards), Label::Word(self.op), Label::Word(self.outcome)];
+        figure::ATTEMPTS.add(&labels, 1);
     }
 }
 
@@ -164,6 +230,8 @@ pub struct BreakerChanged<'a> {
     pub guards: &'a str,
     /// `closed`, `open`, `half-open`.
     pub state: &'static str,
+    /// The state before.
+    pub was: &'static str,
     /// The failure that opened it.
     pub error: Option<&'a str>,
     /// Whether this is a probe, or the failure of one: nothing new.
@@ -184,6 +252,27 @@ impl BreakerChanged<'_> {
             }
             state => tracing::info!(guards = self.guards, state, "breaker changed"),
         }
+        let guards = Label::Text(self.guards);
+        figure::BREAKER_CHANGES.add(&[guards, Label::Word(self.state)], 1);
+        match (self.was, self.state) {
+            ("closed", "open" | "half-open") => figure::BREAKER_OPEN.change(&[guards], 1.0),
+            ("open" | "half-open", "closed") => figure::BREAKER_OPEN.change(&[guards], -1.0),
+            _ => {}
+        }
+    }
+}
+
+/// A breaker that is not closed goes, with the configuration it belongs to.
+#[derive(Debug)]
+pub struct BreakerGone<'a> {
+    /// The link or storage it guarded.
+    pub guards: &'a str,
+}
+
+impl BreakerGone<'_> {
+    /// Only counted: the reload is told.
+    pub fn emit(&self) {
+        figure::BREAKER_OPEN.change(&[Label::Text(self.guards)], -1.0);
     }
 }
 

@@ -8,7 +8,7 @@
 //! * [`policy`]: timeout, retry, breaker, limit, applied once and in one order.
 //! * [`guarded`]: a link or storage with its policy around it.
 //! * [`chain`]: one vCon through one chain.
-//! * [`event`]: what is worth telling, one struct per event.
+//! * [`event`]: what is worth telling, one struct per event; [`figure`]: what they count.
 //!
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
@@ -17,6 +17,7 @@ pub mod config;
 pub mod cpu;
 pub mod error;
 pub mod event;
+pub mod figure;
 pub mod guarded;
 pub mod link;
 pub mod name;

@@ -16,10 +16,16 @@ macro_rules! name {
         #[serde(transparent)]
         pub struct $name(#[schemars(with = "String")] Arc<str>);
 
+        #[allow(dead_code, reason = "not every name is a label")]
         impl $name {
             /// Takes the name as it is written.
             pub fn new(name: impl AsRef<str>) -> Self {
                 Self(Arc::from(name.as_ref()))
+            }
+
+            /// The name where all its clones have it.
+            pub(crate) fn shared(&self) -> &Arc<str> {
+                &self.0
             }
 
             /// The name as it was written.

@@ -3,6 +3,7 @@
 use crate::cli::{Global, RunArgs};
 use crate::config::File;
 use crate::exit::Exit;
+use crate::figures;
 use crate::supervisor::{Options, Supervisor};
 use crate::telemetry;
 use crate::wiring::Wiring;
@@ -11,6 +12,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::R
     let file = File::read(global)?;
     let mut plan = file.plan(wiring)?;
     telemetry::start(&plan.settings.log, global.log.as_deref());
+    figures::start(&plan.settings);
     if let Some(workers) = args.workers {
         anyhow::ensure!(workers > 0, "--workers must be at least 1");
         plan.settings.workers = workers;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::cli::{Global, WorkerArgs};
 use crate::config::File;
 use crate::exit::Exit;
+use crate::figures;
 use crate::slots::Slots;
 use crate::telemetry;
 use crate::wiring::Wiring;
@@ -22,15 +23,17 @@ const LAST_RESORT: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow::Result<Exit> {
     let mut inbox = args.supervised.then(inbox::listen).transpose().context("listen to the supervisor")?;
+    args.supervised.then(figures::report).transpose().context("speak to the supervisor")?;
     let file = match &mut inbox {
         None => File::read(global)?,
         Some(inbox) => match inbox.blocking_recv() {
             Some(Message::Configure { file, text }) => File { path: file.into(), text },
-            Some(Message::Hurry) | None => return Ok(Exit::Ok),
+            Some(Message::Hurry | Message::Figures(_)) | None => return Ok(Exit::Ok),
         },
     };
     let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
     telemetry::start(&plan.settings.log, global.log.as_deref());
+    figures::start(&plan.settings);
     let slots = match &args.slots {
         Some(path) => Slots::open(path)?,
         None => Slots::open(tempfile::NamedTempFile::new().context("make memory for marks")?.path())?,
@@ -62,6 +65,8 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
         exit?
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // What the last runs counted is told, too.
+    figures::flush();
     exit
 }
 
@@ -109,6 +114,7 @@ async fn listen(
                         Err(error) => tracing::error!(error = format!("{error:#}"), "cannot use the new configuration"),
                     }
                 }
+                Some(Message::Figures(_)) => {}
                 None => {
                     inbox = None;
                     tracing::warn!("the supervisor is gone; ending");

@@ -9,15 +9,19 @@ use rustix::process::{Pid, Signal};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::config::File;
+use crate::figures::{self, Instance};
 use crate::slots::Slots;
 use crate::worker::inbox::Message;
 
-/// A running child. Its standard input is the pipe whose end tells it that we are gone.
+/// A running child. Its standard input is the pipe whose end tells it that we are gone; on its standard output it
+/// tells its figures.
 pub(crate) struct Process {
     child: Child,
-    input: Option<ChildStdin>,
+    /// What it is to be told; its end closes the pipe.
+    input: UnboundedSender<Message>,
     pub(crate) pid: u32,
     pub(crate) started: Instant,
     /// Kept so that the file goes when the process does.
@@ -26,11 +30,12 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a worker on this configuration, one of so many.
-    pub(crate) async fn worker(
+    pub(crate) fn worker(
         file: &File,
         among: usize,
         suspects: bool,
         log: Option<&str>,
+        instance: &Instance,
     ) -> anyhow::Result<Self> {
         let slots = slots_file()?;
         let mut command = this_program()?;
@@ -39,46 +44,56 @@ impl Process {
         if suspects {
             command.arg("--suspects");
         }
-        let mut process = Self::start(command, log, Some(slots))?;
-        process.configure(file).await;
+        let process = Self::start(command, log, Some(slots), instance, false)?;
+        process.configure(file);
         Ok(process)
     }
 
-    /// Starts the API on this configuration.
-    pub(crate) fn api(file: &File, listen: &str, log: Option<&str>) -> anyhow::Result<Self> {
+    /// Starts the API on this configuration. It is told the figures of the whole instance again and again.
+    pub(crate) fn api(
+        file: &File,
+        listen: &str,
+        log: Option<&str>,
+        instance: &Instance,
+    ) -> anyhow::Result<Self> {
         let mut command = this_program()?;
         command.arg("api").arg("--supervised").arg("--listen").arg(listen).arg("-c").arg(&file.path);
-        Self::start(command, log, None)
+        Self::start(command, log, None, instance, true)
     }
 
     fn start(
         mut command: Command,
         log: Option<&str>,
         slots: Option<(NamedTempFile, Slots)>,
+        instance: &Instance,
+        wants_figures: bool,
     ) -> anyhow::Result<Self> {
         if let Some(filter) = log {
             command.arg("--log").arg(filter);
         }
         // A group of its own: Ctrl-C in a terminal is for the supervisor, which then asks its children.
-        command.stdin(Stdio::piped()).process_group(0).kill_on_drop(false);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(false);
         let mut child = command.spawn().context("start a child process")?;
         let pid = child.id().context("the child ended at once")?;
-        Ok(Self { input: child.stdin.take(), child, pid, started: Instant::now(), slots })
+        if let Some(output) = child.stdout.take() {
+            instance.listen(pid, output);
+        }
+        let (input, messages) = unbounded_channel();
+        if let Some(pipe) = child.stdin.take() {
+            // Ends with the process's place here, or when it no longer reads.
+            tokio::spawn(feed(pid, pipe, messages, wants_figures.then(|| instance.clone())));
+        }
+        Ok(Self { input, child, pid, started: Instant::now(), slots })
     }
 
     /// Hands over a configuration. A child that does not read is about to end, which is noticed elsewhere.
-    pub(crate) async fn configure(&mut self, file: &File) {
-        self.tell(&Message::Configure { file: file.name(), text: file.text.clone() }).await;
+    pub(crate) fn configure(&self, file: &File) {
+        self.tell(Message::Configure { file: file.name(), text: file.text.clone() });
     }
 
-    async fn tell(&mut self, message: &Message) {
-        let mut line = serde_json::to_string(message).expect("strings serialise");
-        line.push('\n');
-        if let Some(input) = &mut self.input
-            && let Err(error) = input.write_all(line.as_bytes()).await
-        {
-            tracing::debug!(pid = self.pid, %error, "a child does not listen");
-        }
+    fn tell(&self, message: Message) {
+        // Only fails once it no longer reads: then it is about to end.
+        let _ = self.input.send(message);
     }
 
     /// Waits for its end.
@@ -98,8 +113,8 @@ impl Process {
     }
 
     /// Tells a worker to give back what it still runs.
-    pub(crate) async fn hurry(&mut self) {
-        self.tell(&Message::Hurry).await;
+    pub(crate) fn hurry(&self) {
+        self.tell(Message::Hurry);
     }
 
     /// Asks it to end.
@@ -117,6 +132,34 @@ impl Process {
         if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             // It may have ended this instant, which is what was wanted.
             let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+/// Writes to a child what it is to be told. One that does not read holds up this task and nobody else.
+async fn feed(
+    pid: u32,
+    mut pipe: ChildStdin,
+    mut messages: UnboundedReceiver<Message>,
+    instance: Option<Instance>,
+) {
+    let mut every = tokio::time::interval(figures::EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            message = messages.recv() => match message {
+                Some(message) => message,
+                None => return,
+            },
+            _ = every.tick(), if instance.is_some() => {
+                Message::Figures(instance.as_ref().map(Instance::figures).unwrap_or_default())
+            }
+        };
+        let mut line = serde_json::to_vec(&message).expect("strings and numbers serialise");
+        line.push(b'\n');
+        if let Err(error) = pipe.write_all(&line).await {
+            tracing::debug!(pid, %error, "a child does not listen");
+            return;
         }
     }
 }

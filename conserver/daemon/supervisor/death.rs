@@ -8,6 +8,8 @@ use std::process::ExitStatus;
 
 use conserver_core::queue::Strikes;
 
+use crate::exit::Exit;
+
 /// Signals that a program raises by its own doing.
 const OWN: &[(i32, &str)] = &[(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
 const SIGKILL: i32 = 9;
@@ -24,6 +26,20 @@ pub(crate) fn strikes(status: ExitStatus, running: Vec<u64>, out_of_memory: bool
         return Strikes { all: true, signal: "out of memory".to_owned(), ..Strikes::none() };
     }
     Strikes::none()
+}
+
+/// What a child died of, in one word.
+pub(crate) fn cause(status: ExitStatus) -> &'static str {
+    match (status.signal(), status.code()) {
+        (Some(SIGKILL), _) => "SIGKILL",
+        (Some(signal), _) => {
+            OWN.iter().find(|(number, _)| *number == signal).map_or("signal", |(_, name)| name)
+        }
+        (None, Some(code)) if code == Exit::Ok.code() => "ok",
+        (None, Some(code)) if code == Exit::Stuck.code() => "stuck",
+        (None, Some(code)) if code == Exit::Recovered.code() => "recovered",
+        (None, _) => "failed",
+    }
 }
 
 /// Counts the kernel's out-of-memory kills, of our control group where there is one.

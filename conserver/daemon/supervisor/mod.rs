@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use conserver_core::config::Plan;
+use conserver_core::event::{ChildEnded, ConfigChanged, VconsRecovered};
 use conserver_core::queue::Strikes;
 use conserver_redis::Gravity;
 use futures::future::select_all;
@@ -22,6 +23,7 @@ use self::recovery::Recovery;
 use self::restart::Backoff;
 use crate::config::File;
 use crate::exit::Exit;
+use crate::figures::{self, Instance};
 use crate::wiring::{Backend, Wiring, dead_letter_lists, ingress_lists, named_dlqs};
 
 /// How often it looks around.
@@ -37,6 +39,16 @@ enum Role {
     Worker(usize),
     Suspects,
     Api,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Worker(_) => "worker",
+            Self::Suspects => "suspects",
+            Self::Api => "api",
+        }
+    }
 }
 
 /// One place for a child: it, or when it is started again.
@@ -69,6 +81,10 @@ pub(crate) struct Supervisor {
     unrecovered: Vec<Dead>,
     suspects_looked: Instant,
     swept: Option<Instant>,
+    /// The figures of all children.
+    instance: Instance,
+    /// Whoever looks at the lists hears of new configurations.
+    plans: tokio::sync::watch::Sender<Plan>,
 }
 
 /// A child that ended, until what it held is put back.
@@ -101,6 +117,8 @@ impl Supervisor {
             wiring,
             seen: file.text.clone(),
             file,
+            instance: Instance::default(),
+            plans: tokio::sync::watch::Sender::new(plan.clone()),
             plan,
             options,
             backend,
@@ -137,14 +155,15 @@ impl Supervisor {
             _ = signals.terminate.recv() => return Ok(Exit::Ok),
             _ = signals.interrupt.recv() => return Ok(Exit::Ok),
         }
-        self.start_due().await;
+        tokio::spawn(figures::watch(self.backend.clone(), self.plans.subscribe()));
+        self.start_due();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let pause = self.next_start();
             tokio::select! {
                 (role, status) = ended(&mut self.places) => self.child_ended(role, status).await,
-                () = tokio::time::sleep(pause) => self.start_due().await,
+                () = tokio::time::sleep(pause) => self.start_due(),
                 _ = tick.tick() => self.look_around().await,
                 _ = signals.hangup.recv() => self.reload(true).await,
                 _ = signals.terminate.recv() => break,
@@ -152,6 +171,7 @@ impl Supervisor {
             }
         }
         self.stop(&mut signals).await;
+        self.instance.settled().await;
         Ok(Exit::Ok)
     }
 
@@ -192,7 +212,7 @@ impl Supervisor {
     }
 
     /// Starts every child that is due.
-    async fn start_due(&mut self) {
+    fn start_due(&mut self) {
         let now = Instant::now();
         let roles: Vec<Role> = self
             .places
@@ -204,11 +224,11 @@ impl Supervisor {
             let log = self.options.log.as_deref();
             let among = self.places.keys().filter(|role| matches!(role, Role::Worker(_))).count();
             let started = match role {
-                Role::Worker(_) => Process::worker(&self.file, among, false, log).await,
-                Role::Suspects => Process::worker(&self.file, among, true, log).await,
+                Role::Worker(_) => Process::worker(&self.file, among, false, log, &self.instance),
+                Role::Suspects => Process::worker(&self.file, among, true, log, &self.instance),
                 Role::Api => {
                     let listen = self.options.listen.as_deref().unwrap_or_default();
-                    Process::api(&self.file, listen, log)
+                    Process::api(&self.file, listen, log, &self.instance)
                 }
             };
             let Some(place) = self.places.get_mut(&role) else { continue };
@@ -228,6 +248,7 @@ impl Supervisor {
     async fn child_ended(&mut self, role: Role, status: ExitStatus) {
         let Some(place) = self.places.get_mut(&role) else { return };
         let Some(process) = place.process.take() else { return };
+        ChildEnded { role: role.as_str(), cause: death::cause(status) }.emit();
         let now = Instant::now();
         let expected =
             matches!(status.code(), Some(c) if c == Exit::Recovered.code() || c == Exit::Stuck.code());
@@ -270,9 +291,7 @@ impl Supervisor {
                         poison = recovered.poison.len(),
                         "a worker ended; recovered what it held"
                     );
-                    for id in recovered.poison {
-                        tracing::error!(vcon = %id, signal = dead.strikes.signal, "dead letter: poison");
-                    }
+                    VconsRecovered { recovered: &recovered, signal: &dead.strikes.signal }.emit();
                 }
                 Err(error) => {
                     tracing::warn!(error = %error.chain(), "cannot recover a worker yet");
@@ -311,7 +330,7 @@ impl Supervisor {
         if waiting > 0 {
             tracing::info!(vcons = waiting, "running suspects one at a time in a worker of their own");
             self.places.insert(Role::Suspects, Place::default());
-            self.start_due().await;
+            self.start_due();
         }
     }
 
@@ -356,19 +375,20 @@ impl Supervisor {
         }
         let Some(plan) = plan else {
             tracing::error!(config = file.name(), "the new configuration has errors; the old one runs on");
+            ConfigChanged { outcome: "refused" }.emit();
             return;
         };
-        for place in self.places.values_mut() {
-            if let Some(process) = &mut place.process {
-                process.configure(&file).await;
-            }
+        for process in self.places.values().filter_map(|place| place.process.as_ref()) {
+            process.configure(&file);
         }
+        ConfigChanged { outcome: "taken" }.emit();
         tracing::info!(
             config = file.name(),
             chains = plan.chains.len(),
             "configuration handed to the workers"
         );
         self.file = file;
+        self.plans.send_replace(plan.clone());
         self.plan = plan;
     }
 
@@ -396,9 +416,7 @@ impl Supervisor {
             match asked {
                 2 => {
                     tracing::warn!("hurrying: workers give back what they run (again to kill them)");
-                    for process in self.places.values_mut().filter_map(|place| place.process.as_mut()) {
-                        process.hurry().await;
-                    }
+                    self.places.values().filter_map(|place| place.process.as_ref()).for_each(Process::hurry);
                     asked = 20;
                 }
                 3 | 21.. => {

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use conserver_core::event::VconsRecovered;
 use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
 
 use crate::identity;
@@ -65,6 +66,7 @@ impl Recovery {
     async fn recover(&self, worker: &WorkerStatus, why: &str) -> conserver_core::Result<()> {
         let recovered = self.backend.queue.recover(&worker.info.id, &Strikes::none()).await?;
         tracing::warn!(worker = %worker.info.id, host = worker.info.host, why, vcons = recovered.returned, "recovered a worker");
+        VconsRecovered { recovered: &recovered, signal: "" }.emit();
         Ok(())
     }
 }

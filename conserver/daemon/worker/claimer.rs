@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conserver_core::QueueName;
+use conserver_core::event::VconTaken;
 use conserver_core::queue::{ClaimRequest, End, Lane, Lease, Queue, Settlement, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 
@@ -155,6 +156,8 @@ impl Claimer {
                 since: Instant::now(),
             };
             if self.desk.take(held) {
+                let (chain, list, id) = (&seat.chain.plan.name, &lease.entry.list, &lease.entry.id);
+                VconTaken { chain, list, id }.emit();
                 seat.enter();
                 claims.push(Claim { lease, seat: seat.clone() });
             }

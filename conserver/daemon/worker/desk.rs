@@ -75,6 +75,12 @@ impl Desk {
         self.ledger(|ledger| ledger.held.get(&token).cloned())
     }
 
+    /// How long the oldest entry has been held; zero where nothing is.
+    pub(crate) fn oldest(&self) -> Duration {
+        let since = self.ledger(|ledger| ledger.held.values().map(|held| held.since).min());
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// All that is held, oldest first.
     pub(crate) fn all(&self) -> Vec<Held> {
         let mut all = self.ledger(|ledger| ledger.held.values().cloned().collect::<Vec<_>>());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use conserver_core::chain::{Documents, LoadedDocument, find_in_storages};
+use conserver_core::event::DocumentMissed;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::Entry;
 use conserver_core::store::{DocumentWrite, Loaded, VconStore};
@@ -58,6 +59,17 @@ impl Documents for RunDocuments<'_> {
 
 impl Source {
     async fn found_in_storages(&self, id: &VconId) -> Result<Vcon> {
+        let result = self.look_in_storages(id).await;
+        let found = match &result {
+            Ok(_) => Some(true),
+            Err(error) if error.kind() == ErrorKind::Missing => Some(false),
+            Err(_) => None,
+        };
+        DocumentMissed { id, found }.emit();
+        result
+    }
+
+    async fn look_in_storages(&self, id: &VconId) -> Result<Vcon> {
         let storages = self.fallback.lock().expect("no panic while held").clone();
         if storages.is_empty() {
             let says = "the vCon is not in Redis (it may have expired), and there is no storage to ask";

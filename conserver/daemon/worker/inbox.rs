@@ -1,5 +1,5 @@
-//! What the supervisor says, over standard input: configurations, one JSON line each. Its end means that the
-//! supervisor is gone, and so should we be.
+//! What the supervisor says, over standard input: configurations and figures, one JSON line each. Its end means that
+//! the supervisor is gone, and so should we be.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-/// One line to a worker.
+use crate::figures::Snapshot;
+
+/// One line to a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     /// Run this configuration from now on.
@@ -19,6 +21,8 @@ pub(crate) enum Message {
     },
     /// Give back what still runs.
     Hurry,
+    /// The figures of the whole instance, for the API to show.
+    Figures(Snapshot),
 }
 
 /// Reads standard input on a thread of its own; the channel ends when standard input does.

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use conserver_core::event::VconDead;
 use conserver_core::queue::{DeadLetter, LEASE, LeaseKeeper};
 use conserver_core::{ErrorKind, WorkerId};
 
 use super::desk::{Desk, Held};
 use crate::exit::Exit;
+use crate::figures;
 use crate::slots::Slots;
 
 /// How often it looks.
@@ -122,7 +124,11 @@ impl Watch {
             ..DeadLetter::default()
         };
         match self.keeper.abandon(entry, &stuck.dlq, &letter) {
-            Ok(()) => end(Exit::Stuck),
+            Ok(()) => {
+                let (chain, id, dlq) = (&stuck.chain, &entry.id, &stuck.dlq);
+                VconDead { chain, id, dlq, reason: &letter.reason, error: &letter.error }.emit();
+                end(Exit::Stuck)
+            }
             // Tried again at the next tick: without Redis there is nothing better to do.
             Err(error) => tracing::warn!(error = %error.chain(), "cannot dead-letter it yet"),
         }
@@ -139,5 +145,6 @@ impl Watch {
 
 #[expect(clippy::exit, reason = "the runtime cannot be asked to end: it is what hangs")]
 fn end(exit: Exit) -> ! {
+    figures::flush();
     std::process::exit(exit.code())
 }

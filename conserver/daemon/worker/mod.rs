@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use conserver_core::config::{Plan, Settings};
+use conserver_core::event::{OldestHeld, WorkerRuns};
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Lane, Strikes};
 use tokio::sync::mpsc;
@@ -100,6 +101,7 @@ pub(crate) async fn run(
         },
         stop: stop.drain.clone(),
     };
+    WorkerRuns { lane: if options.lane == Lane::Suspects { "suspects" } else { "main" } }.emit();
     tracing::info!(worker = %me.id, chains = plan.chains.len(), backend = backend.shown, "worker started");
 
     let mut claiming = services.spawn(claimer.run());
@@ -193,6 +195,7 @@ async fn tick(desk: Arc<Desk>, storages: Arc<Mutex<Vec<Arc<GuardedStorage>>>>) {
     loop {
         every.tick().await;
         desk.beat();
+        OldestHeld { age: desk.oldest() }.emit();
         let all = storages.lock().expect("no panic while held").clone();
         futures::future::join_all(all.iter().map(|storage| storage.tick())).await;
     }

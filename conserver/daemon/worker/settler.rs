@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conserver_core::WorkerId;
-use conserver_core::event::VconFinished;
+use conserver_core::event::{BatchSettled, VconDead, VconFinished};
 use conserver_core::queue::{End, Queue, Settled, Settlement};
+use conserver_core::{ErrorKind, WorkerId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::desk::Desk;
+use super::desk::{Desk, Held};
 use super::pipeline::Seat;
 
 /// One batch sends at most about this many bytes.
@@ -48,8 +48,8 @@ impl Settler {
                 waiting.into_iter().map(|e| (e.settlement, (e.seat, e._bytes))).unzip();
             let answers = self.settle(&batch).await;
             for ((settlement, (seat, _)), answer) in batch.iter().zip(&counts).zip(answers) {
-                self.tell(settlement, seat, &answer);
-                self.desk.let_go(settlement.lease.entry.token);
+                let held = self.desk.let_go(settlement.lease.entry.token);
+                tell(settlement, seat, held.as_ref(), &answer);
                 seat.leave();
             }
             self.desk.room.notify_one();
@@ -67,6 +67,7 @@ impl Settler {
     async fn settle(&self, batch: &[Settlement]) -> Vec<Settled> {
         let (mut pause, longest) = RETRY;
         let mut told = None;
+        let began = Instant::now();
         loop {
             match self.queue.settle(&self.worker, batch).await {
                 Ok(answers) => {
@@ -74,6 +75,7 @@ impl Settler {
                         tracing::info!(vcons = batch.len(), "settled after all");
                     }
                     self.desk.progressed();
+                    BatchSettled { items: batch.len(), took: began.elapsed() }.emit();
                     return answers;
                 }
                 Err(error) => {
@@ -87,30 +89,30 @@ impl Settler {
             }
         }
     }
+}
 
-    fn tell(&self, settlement: &Settlement, seat: &Seat, answer: &Settled) {
-        let entry = &settlement.lease.entry;
-        let end = match (&settlement.end, answer) {
-            (_, Settled::Gone) => "gone",
-            (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
-            (End::Finish(finish), _) => {
-                if finish.halted {
-                    "halted"
-                } else {
-                    "done"
-                }
+/// Tells how a lease ended.
+fn tell(settlement: &Settlement, seat: &Seat, held: Option<&Held>, answer: &Settled) {
+    let (entry, chain) = (&settlement.lease.entry, &seat.chain.plan.name);
+    let end = match (&settlement.end, answer) {
+        (_, Settled::Gone) => "gone",
+        (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
+        (End::Finish(finish), _) => {
+            if finish.halted {
+                "halted"
+            } else {
+                "done"
             }
-            (End::Retry { .. }, _) => "retry",
-            (End::GiveBack, _) => "given-back",
-        };
-        if let Settled::Refused(reason) = answer {
-            tracing::warn!(vcon = %entry.id, chain = %seat.chain.plan.name, reason, "dead letter: a target has the wrong type");
         }
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            let took = self.desk.held(entry.token).map_or(Duration::ZERO, |held| held.since.elapsed());
-            VconFinished { chain: &seat.chain.plan.name, list: &entry.list, id: &entry.id, end, took }.emit();
-        }
+        (End::Retry { .. }, _) => "retry",
+        (End::GiveBack, _) => "given-back",
+    };
+    if let Settled::Refused(error) = answer {
+        let (id, dlq, reason) = (&entry.id, &seat.dlq(&entry.list), ErrorKind::WrongType.as_str());
+        VconDead { chain, id, dlq, reason, error }.emit();
     }
+    let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
+    VconFinished { chain, list: &entry.list, id: &entry.id, end, took }.emit();
 }
 
 /// How many of these go into one batch: by bytes, but at least one.

@@ -12,6 +12,7 @@ use crate::client::{Client, Server};
 use crate::hint::Hints;
 use crate::lease::Keeper;
 use crate::options::{Delivery, RedisOptions};
+use crate::reply::text;
 use crate::script::Scripts;
 
 /// Lists of ids and working copies of documents on one Redis.
@@ -54,6 +55,14 @@ impl RedisQueue {
     /// One round trip.
     pub async fn ping(&self) -> Result<()> {
         self.client.command("ping", &redis::cmd("PING")).await.map(drop)
+    }
+
+    /// Bytes of memory that the server uses; `None` where it does not tell.
+    pub async fn memory_used(&self) -> Result<Option<u64>> {
+        let info = self.client.command("ask for the memory", redis::cmd("INFO").arg("memory")).await?;
+        let info = text(info).unwrap_or_default();
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(used.and_then(|bytes| bytes.trim().parse().ok()))
     }
 }
 

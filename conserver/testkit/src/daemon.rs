@@ -103,11 +103,16 @@ impl Setup {
 
     /// Starts `run` and does not wait.
     pub fn launch(&self, workers: usize, args: &[&str]) -> Daemon {
+        self.start(&[&["run", "--workers", &workers.to_string()], args].concat())
+    }
+
+    /// Starts a command that runs until it is stopped, and does not wait.
+    pub fn start(&self, args: &[&str]) -> Daemon {
         let log = self.folder.path().join("log");
-        let mut command = self.prepare(&["run", "--workers", &workers.to_string()]);
+        let mut command = self.prepare(args);
         let output = OpenOptions::new().create(true).append(true).open(&log).expect("the log can be opened");
         let start = output.metadata().expect("an open file has a length").len();
-        command.args(args).stdout(output.try_clone().expect("a file can be shared")).stderr(output);
+        command.stdout(output.try_clone().expect("a file can be shared")).stderr(output);
         let process = OwnedProcess::spawn(&mut command, "KILL", self.folder.path());
         Daemon { process: process.expect("the program can be executed"), log, start, orphans: Vec::new() }
     }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::options::BreakerOptions;
-use crate::event::BreakerChanged;
+use crate::event::{BreakerChanged, BreakerGone};
 use crate::{Error, ErrorKind, Result};
 
 /// The breaker of one link or storage.
@@ -173,6 +173,11 @@ impl Breaker {
         &self.guards
     }
 
+    /// What it guards, where all who name it have the name.
+    pub(super) fn guarded(&self) -> &Arc<str> {
+        &self.guards
+    }
+
     fn judge(&self, probes: bool, verdict: Verdict, why: impl FnOnce() -> String) {
         if verdict == Verdict::Alive && self.quiet.load(Relaxed) {
             return;
@@ -215,11 +220,20 @@ impl Breaker {
         self.changes.send_replace(state);
         let error = (state == State::Open).then_some(&*inner.why);
         let probing = was == State::HalfOpen && state == State::Open || state == State::HalfOpen;
-        BreakerChanged { guards: &self.guards, state: state.as_str(), error, probing }.emit();
+        let (was, state) = (was.as_str(), state.as_str());
+        BreakerChanged { guards: &self.guards, state, was, error, probing }.emit();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        if self.is_open() {
+            BreakerGone { guards: &self.guards }.emit();
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub use options::{BreakerOptions, PolicyOptions, RetryOptions};
 pub use retry::Backoff;
 pub use timeout::{Elapsed, within};
 
+use crate::event::Attempted;
 use crate::{Applied, Error, ErrorKind, Result};
 
 /// One operation of an adapter, as the policy has to know it.
@@ -130,13 +131,15 @@ impl Policy {
         op: &'static str,
         adapter: impl Future<Output = O>,
     ) -> Result<O> {
-        let permit = self.breaker.ask()?;
+        let tell = |outcome| Attempted { guards: self.breaker.guarded(), op, outcome }.emit();
+        let permit = self.breaker.ask().inspect_err(|_| tell("refused"))?;
         let _room = self.limit.enter().await;
         let outcome = self.bounded(op, adapter).await;
         let (verdict, error) = match &outcome {
             Ok(outcome) => outcome.verdict(),
             Err(error) => (Verdict::Away, Some(error)),
         };
+        tell(error.map_or("success", |error| error.kind().as_str()));
         permit.tell(verdict, || error.map(Error::chain).unwrap_or_default());
         outcome
     }

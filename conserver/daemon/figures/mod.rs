@@ -1,0 +1,40 @@
+//! Figures: how they are kept in each process, brought together, and shown.
+//!
+//! Events of the core count into the `recorder` of their process. Each child sends its supervisor a whole `snapshot`
+//! every second, over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
+//! included, so that what counts never goes back. It hands the sum to the API, which shows it (`prometheus`).
+//! `watch` looks at what nobody counts: lengths of lists, Redis' memory.
+
+mod instance;
+mod prometheus;
+mod recorder;
+mod report;
+mod snapshot;
+mod watch;
+
+use std::time::Duration;
+
+use conserver_core::config::Settings;
+use conserver_core::event::BuildKnown;
+
+pub(crate) use instance::Instance;
+pub(crate) use recorder::snapshot as of_this_process;
+pub(crate) use report::{flush, report};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use watch::watch;
+
+/// How often a process tells its figures.
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
+
+/// Begins to count in this process. What was counted before is lost.
+pub(crate) fn start(settings: &Settings) {
+    recorder::install();
+    let version = &settings.version;
+    let named = if version.version == "dev" { env!("CARGO_PKG_VERSION") } else { &version.version };
+    BuildKnown { version: named, commit: &version.commit }.emit();
+}
+
+/// A snapshot as Prometheus reads it.
+pub(crate) fn text(snapshot: &Snapshot) -> String {
+    prometheus::text(snapshot)
+}
