@@ -1,7 +1,7 @@
 //! The contracts of the conserver and everything that follows from them without naming a backend.
 //!
-//! * [`link`], [`storage`], [`store`], [`queue`]: what adapters implement. Each trait method lists its
-//!   behaviours; each line of such a list is a case in the suite that every implementation passes.
+//! * [`link`], [`storage`], [`store`], [`queue`], [`intake`], [`directory`]: what adapters implement. Each trait method
+//!   lists its behaviours; each line of such a list is a case in the suite that every implementation passes.
 //! * [`error`]: one error type with three independent facts: kind, class, applied.
 //! * [`registry`]: from a module name in the file to a built link or storage.
 //! * [`config`]: from YAML text to a checked plan.
@@ -15,10 +15,12 @@
 pub mod chain;
 pub mod config;
 pub mod cpu;
+pub mod directory;
 pub mod error;
 pub mod event;
 pub mod figure;
 pub mod guarded;
+pub mod intake;
 pub mod link;
 pub mod name;
 pub mod policy;

@@ -19,6 +19,7 @@
 //! | `cs:paused` | set | lists nothing is claimed from | resumed |
 //! | `cs:new:<worker>:<n>` | any | a large document before its settlement | renamed, or 10 min |
 //! | `cs:dlq:<dead-letter list>:<id>` | hash | why an id is a dead letter | replayed, discarded, or with the document |
+//! | `cs:once:<name>` | string | id of the request that its sender called so | 1 day |
 //! | `cs:expiring` | sorted set | ids that a link lets expire → when (ms) | passed |
 //! | `cs:sweeper` | string | who extends times to live | 1 min |
 //! | `cs:stray` | list | what could not be put where it belongs | by hand (`doctor` shows it) |

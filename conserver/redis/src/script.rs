@@ -54,6 +54,8 @@ pub(crate) struct Scripts {
     pub(crate) replay: Script,
     pub(crate) drain: Script,
     pub(crate) extend: Script,
+    pub(crate) accept: Script,
+    pub(crate) enqueue: Script,
 }
 
 impl Scripts {
@@ -70,6 +72,8 @@ impl Scripts {
             replay: Script::new(&[include_str!("lua/replay.lua")]),
             drain: Script::new(&[PLACE, include_str!("lua/drain.lua")]),
             extend: Script::new(&[include_str!("lua/extend.lua")]),
+            accept: Script::new(&[include_str!("lua/accept.lua")]),
+            enqueue: Script::new(&[include_str!("lua/enqueue.lua")]),
         }
     }
 }

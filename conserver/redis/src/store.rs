@@ -72,7 +72,7 @@ impl RedisQueue {
 }
 
 /// The sets that a document is found under.
-fn index_sets(found_under: &IndexKeys) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn index_sets(found_under: &IndexKeys) -> impl Iterator<Item = String> + '_ {
     let named = [("tel", &found_under.tel), ("mailto", &found_under.mailto), ("name", &found_under.name)];
     named.into_iter().flat_map(|(kind, values)| values.iter().map(move |value| format!("{kind}:{value}")))
 }

@@ -15,3 +15,15 @@ mod store {
 
     conserver_testkit::store_suite!(Bench::new().await);
 }
+
+mod intake {
+    use crate::support::Bench;
+
+    conserver_testkit::intake_suite!(Bench::new().await);
+}
+
+mod directory {
+    use crate::support::Bench;
+
+    conserver_testkit::directory_suite!(Bench::new().await);
+}

@@ -3,7 +3,7 @@
 //! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
 //! * [`daemon`], [`proxy`], [`oracle`]: the real program, faults between it and Redis, and whether nothing was lost.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
-//! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
+//! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`], [`intake_suite!`], [`directory_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
 //!
 //! It knows the contracts and no implementation. A server that is not installed fails the test with the name of its
@@ -13,6 +13,8 @@ pub mod certificate;
 #[cfg(test)]
 mod contract;
 pub mod daemon;
+pub mod directory_suite;
+pub mod intake_suite;
 pub mod json;
 pub mod link_suite;
 pub mod oracle;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use conserver_core::directory::Directory;
+use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
 use conserver_core::vcon::VconId;
@@ -17,6 +19,16 @@ pub trait QueueFixture: Send + Sync {
 
     /// The store under test.
     fn store(&self) -> Arc<dyn VconStore>;
+
+    /// The doors of the pipeline, on the same data.
+    fn intake(&self) -> Arc<dyn Intake>;
+
+    /// What finds ids, on the same data.
+    fn directory(&self) -> Arc<dyn Directory>;
+
+    /// Lists an id by date as the Python server does after it read one from a storage: without its prefix. `false` if
+    /// this backend has no such thing.
+    async fn list_bare_id(&self, id: &VconId, created: i64) -> bool;
 
     /// Another instance on the same data, as another process has it.
     fn reopen(&self) -> Arc<dyn Queue>;

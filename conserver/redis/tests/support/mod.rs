@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use conserver_core::directory::Directory;
+use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
 use conserver_core::vcon::VconId;
@@ -121,6 +123,18 @@ impl QueueFixture for Bench {
 
     fn store(&self) -> Arc<dyn VconStore> {
         self.redis.clone()
+    }
+
+    fn intake(&self) -> Arc<dyn Intake> {
+        self.redis.clone()
+    }
+
+    fn directory(&self) -> Arc<dyn Directory> {
+        self.redis.clone()
+    }
+
+    async fn list_bare_id(&self, id: &VconId, created: i64) -> bool {
+        self.words::<i64>(&["ZADD", "vcons", &created.to_string(), id.as_str()]).await == 1
     }
 
     fn reopen(&self) -> Arc<dyn Queue> {
