@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Moves vCons through chains of links into storages, and loses none.
 ///
-/// Ids wait on Redis lists. Workers take them, run the links of the list's chain, write every storage, then push
+/// Ids wait on lists, in Redis or in a file. Workers take them, run the links of the list's chain, write every storage, then push
 /// the id to the egress lists. What fails for good is a dead letter with a reason.
 #[derive(Debug, Parser)]
 #[command(name = "conserver", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -65,7 +65,7 @@ pub enum Command {
     /// The way back to the Python server, and the way through an upgrade: stop the conserver, drain, and every id
     /// is where any consumer finds it.
     Drain(DrainArgs),
-    /// Look at Redis, the storages and what lies around; say what is wrong and what to do.
+    /// Look at the backend, the storages and what lies around; say what is wrong and what to do.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema(SchemaArgs),
@@ -116,7 +116,7 @@ pub struct ApiArgs {
 /// `conserver check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Also reach Redis and every storage, with the configured credentials.
+    /// Also reach the backend and every storage, with the configured credentials.
     #[arg(long)]
     pub connect: bool,
     /// Treat warnings as errors.

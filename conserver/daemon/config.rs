@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use conserver_core::config::env::{self, Vars};
-use conserver_core::config::{self, Plan, Problem, Severity};
+use conserver_core::config::{self, Plan, Problem};
 
 use crate::cli::Global;
 use crate::output;
@@ -59,24 +59,8 @@ impl File {
 
     /// Checks it; answers the plan, if it can be used, and every problem.
     pub(crate) fn check(&self, wiring: &Wiring) -> (Option<Plan>, Vec<Problem>) {
-        let mut loaded = config::load(&self.text, &self.name(), &env::Process, wiring.registry());
-        if loaded.plan.as_ref().is_some_and(|plan| plan.settings.redis_url.is_none()) {
-            loaded.plan = None;
-            loaded.problems.push(self.names_no_redis());
-        }
+        let loaded = config::load(&self.text, &self.name(), &env::Process, wiring.registry());
         (loaded.plan, loaded.problems)
-    }
-
-    fn names_no_redis(&self) -> Problem {
-        Problem {
-            severity: Severity::Error,
-            file: self.name(),
-            line: 0,
-            column: 0,
-            path: "redis".to_owned(),
-            message: "no Redis is named, and this version runs on nothing else".to_owned(),
-            hint: Some("write `redis: {url: redis://localhost}`, or set REDIS_URL".to_owned()),
-        }
     }
 
     /// The plan, or an error after all problems have been printed. Warnings are printed too.

@@ -4,6 +4,7 @@ use std::fs;
 
 use conserver_core::WorkerId;
 use conserver_core::queue::WorkerInfo;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What this process registers as.
 pub(crate) fn of_this_process(suspects: bool) -> WorkerInfo {
@@ -31,17 +32,35 @@ pub(crate) fn is_alive(info: &WorkerInfo) -> bool {
     start_time(info.pid) == Some(info.started)
 }
 
+/// Whether a process stands still because somebody stopped it (`SIGSTOP`).
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    fields(pid).is_some_and(|fields| fields.starts_with('T'))
+}
+
+/// Ends a process that can do nothing about it. That it has gone meanwhile is as good.
+pub(crate) fn kill(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
 /// Start time of a process in clock ticks since boot; `None` if there is no such process, or only its remains.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command name may hold spaces and parentheses; the fields begin after the last one.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let fields = fields(pid)?;
+    let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     if matches!(state, "Z" | "X") {
         return None;
     }
     // The state was field 3; the start time is field 22.
     fields.nth(18)?.parse().ok()
+}
+
+/// What the system says of a process, from its state on.
+fn fields(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name may hold spaces and parentheses; the fields begin after the last one.
+    Some(stat.rsplit_once(')')?.1.trim_start().to_owned())
 }
 
 #[cfg(test)]

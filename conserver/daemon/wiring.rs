@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
+use conserver_core::backend::Inspect;
 use conserver_core::chain::Chain;
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
@@ -12,8 +13,9 @@ use conserver_core::guarded::{GuardedLink, GuardedStorage};
 use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
 use conserver_core::store::VconStore;
-use conserver_core::{LinkName, QueueName, StorageName};
+use conserver_core::{LinkName, QueueName, Secret, StorageName};
 use conserver_redis::{RedisOptions, RedisQueue};
+use conserver_sqlite::{SqliteOptions, SqliteQueue};
 
 /// Knows every kind of link and storage of this build.
 #[derive(Clone)]
@@ -26,9 +28,9 @@ pub struct Wiring {
 pub(crate) struct Backend {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) store: Arc<dyn VconStore>,
-    /// What only Redis can be asked.
-    pub(crate) redis: Arc<RedisQueue>,
-    /// The backend's address without credentials.
+    /// What both stand on.
+    pub(crate) inspect: Arc<dyn Inspect>,
+    /// Where that is, without credentials.
     pub(crate) shown: String,
 }
 
@@ -60,26 +62,18 @@ impl Wiring {
         &self.registry
     }
 
-    /// The backend that the settings name. Nothing is connected yet.
+    /// The backend that the settings name: Redis, or else a file on this machine. Nothing is connected yet.
     pub(crate) fn connect(&self, settings: &Settings) -> anyhow::Result<Backend> {
-        let Some(address) = &settings.redis_url else {
-            bail!("the configuration names no Redis: set `redis: {{url: redis://host}}` or REDIS_URL");
-        };
-        let options = RedisOptions {
-            vcon_expiry: settings.vcon_expiry.unwrap_or(FOR_EVER),
-            index_expiry: settings.index_expiry.unwrap_or(FOR_EVER),
-            context_expiry: settings.context_expiry.unwrap_or(FOR_EVER),
-            dlq_expiry: settings.dlq_expiry.unwrap_or_default(),
-            sorted_set: settings.sorted_set.clone(),
-            delivery: match settings.delivery {
-                Delivery::AtLeastOnce => conserver_redis::Delivery::AtLeastOnce,
-                Delivery::AtMostOnce => conserver_redis::Delivery::AtMostOnce,
-            },
-            ..RedisOptions::new(address.clone())
-        };
-        let redis = Arc::new(RedisQueue::new(options)?);
-        let shown = redis.shown().to_owned();
-        Ok(Backend { queue: redis.clone(), store: redis.clone(), redis, shown })
+        match &settings.redis_url {
+            Some(address) => Ok(Backend::of(Arc::new(RedisQueue::new(redis_options(address, settings))?))),
+            None => {
+                ensure!(
+                    settings.delivery == Delivery::AtLeastOnce,
+                    "`delivery: at-most-once` is the way of Redis alone: without one, leave it out"
+                );
+                Ok(Backend::of(Arc::new(SqliteQueue::new(sqlite_options(settings)))))
+            }
+        }
     }
 
     /// Builds every chain that can be run, with the links and storages it names.
@@ -137,7 +131,38 @@ impl Wiring {
     }
 }
 
-/// As long as Redis can express without overflow: longer than anybody waits.
+impl Backend {
+    fn of<T: Queue + VconStore + Inspect>(backend: Arc<T>) -> Self {
+        let shown = backend.shown().to_owned();
+        Self { queue: backend.clone(), store: backend.clone(), inspect: backend, shown }
+    }
+}
+
+fn redis_options(address: &Secret, settings: &Settings) -> RedisOptions {
+    RedisOptions {
+        vcon_expiry: settings.vcon_expiry.unwrap_or(FOR_EVER),
+        index_expiry: settings.index_expiry.unwrap_or(FOR_EVER),
+        context_expiry: settings.context_expiry.unwrap_or(FOR_EVER),
+        dlq_expiry: settings.dlq_expiry.unwrap_or_default(),
+        sorted_set: settings.sorted_set.clone(),
+        delivery: match settings.delivery {
+            Delivery::AtLeastOnce => conserver_redis::Delivery::AtLeastOnce,
+            Delivery::AtMostOnce => conserver_redis::Delivery::AtMostOnce,
+        },
+        ..RedisOptions::new(address.clone())
+    }
+}
+
+fn sqlite_options(settings: &Settings) -> SqliteOptions {
+    SqliteOptions {
+        vcon_expiry: settings.vcon_expiry.unwrap_or(FOR_EVER),
+        index_expiry: settings.index_expiry.unwrap_or(FOR_EVER),
+        dlq_expiry: settings.dlq_expiry.unwrap_or_default(),
+        ..SqliteOptions::new(&settings.data_dir)
+    }
+}
+
+/// As long as both backends can express without overflow: longer than anybody waits.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Every list that a plan takes from.

@@ -12,6 +12,7 @@
 //!
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
+pub mod backend;
 pub mod chain;
 pub mod config;
 pub mod cpu;

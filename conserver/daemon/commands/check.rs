@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use conserver_core::backend::Gravity;
 use conserver_core::config::Plan;
-use conserver_redis::Gravity;
 
 use crate::cli::{CheckArgs, Global};
 use crate::config::File;
@@ -72,7 +72,7 @@ fn plural(n: usize, what: &str) -> String {
 async fn connect(wiring: &Wiring, plan: &Plan) -> anyhow::Result<bool> {
     let backend = wiring.connect(&plan.settings)?;
     let mut all = true;
-    match tokio::time::timeout(PATIENCE, backend.redis.advise()).await {
+    match tokio::time::timeout(PATIENCE, backend.inspect.advise()).await {
         Ok(Ok(findings)) => {
             for finding in findings {
                 let mark = match finding.gravity {

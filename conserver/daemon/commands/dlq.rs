@@ -284,7 +284,7 @@ impl Desk<'_> {
     async fn save_again(&self, storage: &GuardedStorage, id: &VconId) -> anyhow::Result<()> {
         match self.instance.working_copy(id).await? {
             Some(vcon) => Ok(storage.save(&vcon, None).await?),
-            None => anyhow::bail!("the document is gone from Redis"),
+            None => anyhow::bail!("there is no working copy of the document any more"),
         }
     }
 }

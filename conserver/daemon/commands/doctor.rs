@@ -1,6 +1,6 @@
-//! `doctor`: looks at Redis, the workers, the lists, the storages and what lies around.
+//! `doctor`: looks at the backend, the workers, the lists, the storages and what lies around.
 
-use conserver_redis::Gravity;
+use conserver_core::backend::Gravity;
 use serde_json::json;
 
 use super::Instance;
@@ -13,11 +13,12 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
         let backend = &instance.backend;
-        let findings = backend.redis.advise().await?;
+        let kind = backend.inspect.kind();
+        let findings = backend.inspect.advise().await?;
         let lists = ingress_lists(&instance.plan);
         let status = backend.queue.status(&lists).await?;
         let workers = backend.queue.workers().await?;
-        let strays = backend.redis.strays().await?;
+        let strays = backend.inspect.strays().await?;
         let mut storages = Vec::new();
         for storage in wiring.build(&instance.plan)?.storages {
             let answer = storage.check().await.err().map(|error| error.chain());
@@ -59,7 +60,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow
             };
             say(
                 finding.gravity == Gravity::Good,
-                format!("Redis {}: {}{advice}", finding.subject, finding.found),
+                format!("{kind} {}: {}{advice}", finding.subject, finding.found),
             );
         }
         for (name, kind, error) in &storages {

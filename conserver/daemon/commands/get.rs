@@ -22,7 +22,9 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &GetArgs) -> anyhow::R
             None => from_storages(wiring, &instance, args, &id).await?,
         };
         let Some(vcon) = vcon else {
-            output::note(format!("`{id}` is neither in Redis nor in a storage that was asked"));
+            output::note(format!(
+                "`{id}` is neither among the working copies nor in a storage that was asked"
+            ));
             return Ok(Exit::NotFound);
         };
         output::bytes(&vcon.render(if args.legacy { View::Legacy001 } else { View::Stored }));

@@ -1,4 +1,4 @@
-//! Looks at what nobody counts: how lists stand, and what Redis uses.
+//! Looks at what nobody counts: how lists stand, and what a server beside us uses.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn look(backend: &Backend, plan: &Plan) -> conserver_core::Result<()> {
         })
         .collect();
     ListsSeen { ingress: &ingress, dead: &dead }.emit();
-    if let Some(memory_bytes) = backend.redis.memory_used().await? {
+    if let Some(memory_bytes) = backend.inspect.memory_used().await? {
         RedisSeen { memory_bytes }.emit();
     }
     Ok(())

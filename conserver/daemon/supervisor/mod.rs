@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use conserver_core::backend::Gravity;
 use conserver_core::config::Plan;
 use conserver_core::event::{ChildEnded, ConfigChanged, VconsRecovered};
 use conserver_core::queue::Strikes;
-use conserver_redis::Gravity;
 use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -77,7 +77,7 @@ pub(crate) struct Supervisor {
     recovery: Recovery,
     places: BTreeMap<Role, Place>,
     out_of_memory: OutOfMemory,
-    /// Ended children whose holdings are not put back yet: Redis was away.
+    /// Ended children whose holdings are not put back yet: the backend was away.
     unrecovered: Vec<Dead>,
     suspects_looked: Instant,
     swept: Option<Instant>,
@@ -175,15 +175,15 @@ impl Supervisor {
         Ok(Exit::Ok)
     }
 
-    /// Waits for Redis, says what is worth saying about it, and recovers what died before us.
+    /// Waits for the backend, says what is worth saying about it, and recovers what died before us.
     async fn wait_for_backend(&self) -> Result<(), String> {
         let mut told = None;
         let findings = loop {
-            match self.backend.redis.advise().await {
+            match self.backend.inspect.advise().await {
                 Ok(findings) => break findings,
                 Err(error) => {
                     if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
-                        tracing::warn!(error = %error.chain(), "cannot reach Redis; waiting for it");
+                        tracing::warn!(error = %error.chain(), "cannot reach {}; waiting for it", self.backend.inspect.kind());
                         told = Some(Instant::now());
                     }
                     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -276,7 +276,7 @@ impl Supervisor {
         }
     }
 
-    /// Puts back what ended children held; tried again at the next tick where Redis is away.
+    /// Puts back what ended children held; tried again at the next tick where the backend is away.
     async fn recover_dead(&mut self) {
         for dead in std::mem::take(&mut self.unrecovered) {
             match self.recovery.of_child(dead.pid, &dead.strikes).await {

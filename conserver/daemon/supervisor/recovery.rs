@@ -30,13 +30,13 @@ impl Recovery {
         Ok(())
     }
 
-    /// Recovers workers of any host whose lease has ended. After an outage of Redis every lease looks ended, so we
-    /// wait for one full lease of unbroken connection to the same server: whoever lives has renewed by then.
+    /// Recovers workers of any host whose lease has ended. After an outage of the backend every lease looks ended, so we
+    /// wait until it was reached for one full lease without a break: whoever lives has renewed by then.
     pub(crate) async fn of_others(&self) -> conserver_core::Result<()> {
+        let reached = self.backend.inspect.reached_since().await;
         let workers = self.backend.queue.workers().await?;
-        let connected = self.backend.redis.server().map(|server| server.since);
-        if connected.is_none_or(|since: Instant| since.elapsed() < LEASE) {
-            return Ok(());
+        if reached.is_none_or(|since: Instant| since.elapsed() < LEASE) {
+            return self.free_backend(&workers).await;
         }
         for worker in workers {
             let ours = worker.info.realm == self.realm;
@@ -45,6 +45,24 @@ impl Recovery {
                 let why = if ours { "its lease ended although its process lives" } else { "its lease ended" };
                 self.recover(&worker, why).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends a worker that was stopped in the middle of a transaction: nobody else on this machine can write until it
+    /// ends, and what it began is undone with it.
+    async fn free_backend(&self, workers: &[WorkerStatus]) -> conserver_core::Result<()> {
+        let Some(pid) = self.backend.inspect.held_up_by().await else { return Ok(()) };
+        let ours = workers.iter().map(|worker| &worker.info).find(|info| info.pid == pid);
+        let is_ours = ours.is_some_and(|info| info.realm == self.realm && identity::is_alive(info));
+        if is_ours && identity::is_stopped(pid) {
+            tracing::warn!(
+                pid,
+                "a worker was stopped while it wrote to the database, and holds up all others; killing it"
+            );
+            identity::kill(pid);
+        } else {
+            tracing::warn!(pid, "a process holds the database, and nobody else can write");
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Takes ids while there is room, and compares now and then what we hold with what Redis says we hold.
+//! Takes ids while there is room, and compares now and then what we hold with what the backend says we hold.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const MOST: usize = 64;
 const WAIT: Duration = Duration::from_secs(1);
 /// While saturated, a short wait lets room gather, so that ids are not claimed one by one.
 const GATHER: Duration = Duration::from_millis(1);
-/// Without room for this long, an empty claim proves that Redis answers: readiness is progress.
+/// Without room for this long, an empty claim proves that the backend answers: readiness is progress.
 const PROOF: Duration = Duration::from_secs(2);
 /// How often holdings are compared.
 const RECONCILE: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ impl Claimer {
                 self.wait_for_room().await;
                 continue;
             }
-            // Without room the claim brings nothing, but proves that Redis answers.
+            // Without room the claim brings nothing, but proves that the backend answers.
             let wait = if shares.is_empty() { Duration::ZERO } else { WAIT };
             let request = ClaimRequest { rooms: &rooms, wait, lists: &shares, lane: self.lane };
             let claimed = tokio::select! {
@@ -168,7 +168,7 @@ impl Claimer {
         unserved
     }
 
-    /// Takes up entries that Redis says we hold and we know nothing of: a claim whose answer was lost, or a run that
+    /// Takes up entries that the backend says we hold and we know nothing of: a claim whose answer was lost, or a run that
     /// stopped because the lease had lapsed.
     async fn reconcile(&self) -> conserver_core::Result<()> {
         self.desk.begin_reconciling();

@@ -28,7 +28,7 @@ pub(crate) struct Desk {
 #[derive(Default)]
 struct Ledger {
     held: HashMap<u64, Held>,
-    /// Tokens let go of while a reconciliation looks at Redis; `None` while none does.
+    /// Tokens let go of while a reconciliation looks at the backend; `None` while none does.
     let_go: Option<HashSet<u64>>,
 }
 

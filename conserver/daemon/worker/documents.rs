@@ -72,13 +72,13 @@ impl Source {
     async fn look_in_storages(&self, id: &VconId) -> Result<Vcon> {
         let storages = self.fallback.lock().expect("no panic while held").clone();
         if storages.is_empty() {
-            let says = "the vCon is not in Redis (it may have expired), and there is no storage to ask";
+            let says = "there is no working copy of the vCon (it may have expired), and no storage to ask";
             return Err(Error::new(ErrorKind::Missing, says));
         }
         let vcon = find_in_storages(&storages, id).await?;
         // A copy for the next reader; the run goes on without it.
         if let Err(error) = self.store.restore(&vcon, self.ttl).await {
-            tracing::debug!(vcon = %id, error = %error.chain(), "could not bring a stored vCon back to Redis");
+            tracing::debug!(vcon = %id, error = %error.chain(), "could not bring a stored vCon back");
         }
         Ok(vcon)
     }

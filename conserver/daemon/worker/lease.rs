@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(200);
 const RENEW: Duration = Duration::from_millis(1500);
 /// A runtime that showed no life for this long is hung, whatever it does.
 const HUNG: Duration = Duration::from_secs(60);
-/// The lease counts as over this much before Redis thinks so, for writes that are under way.
+/// The lease counts as over this much before the backend thinks so, for writes that are under way.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// The thread; stopped and joined by [`LeaseThread::stop`].
@@ -50,7 +50,7 @@ impl LeaseThread {
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
-        // It ends within one answer of Redis; a panic of it has been printed.
+        // It ends within one answer of the backend; a panic of it has been printed.
         let _ = self.thread.join();
     }
 }
@@ -129,7 +129,7 @@ impl Watch {
                 VconDead { chain, id, dlq, reason: &letter.reason, error: &letter.error }.emit();
                 end(Exit::Stuck)
             }
-            // Tried again at the next tick: without Redis there is nothing better to do.
+            // Tried again at the next tick: without the backend there is nothing better to do.
             Err(error) => tracing::warn!(error = %error.chain(), "cannot dead-letter it yet"),
         }
     }

@@ -1,7 +1,7 @@
 //! One worker: claims ids, runs their chains, settles. Ends by giving back what it could not finish.
 //!
 //! `claimer` takes ids while there is room · `run` loads and runs them · `settler` ends their leases · `lease` keeps
-//! the worker alive in Redis' eyes from a thread of its own · `desk` is what they all know · `pipeline` the chains.
+//! the worker alive in the backend's eyes from a thread of its own · `desk` is what they all know · `pipeline` the chains.
 
 mod claimer;
 mod desk;
@@ -147,7 +147,7 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// Registers, waiting for Redis as long as it takes.
+/// Registers, waiting for the backend as long as it takes.
 async fn register(backend: &Backend, me: &conserver_core::queue::WorkerInfo, stop: &Stop) {
     let mut told = None;
     while let Err(error) = backend.queue.register(me).await {

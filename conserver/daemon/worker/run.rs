@@ -24,7 +24,7 @@ const LOAD_BYTES: usize = 4 << 20;
 const UNKNOWN_BYTES: usize = 64 << 10;
 /// Permits are counted in these many bytes, so that a large limit fits the semaphore.
 const UNIT: usize = 1 << 10;
-/// Between two attempts to load while Redis is away.
+/// Between two attempts to load while the backend is away.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Runs what the claimer brings.
@@ -91,7 +91,7 @@ impl Runner {
             match self.source.store.load(&ids).await {
                 Ok(loaded) => break loaded,
                 Err(error) => {
-                    // Redis is away: the claimer says so. The ids stay in our hands.
+                    // The backend is away: the claimer says so. The ids stay in our hands.
                     tracing::debug!(error = %error.chain(), "cannot load documents yet");
                     tokio::time::sleep(RETRY).await;
                 }

@@ -3,36 +3,11 @@
 use std::time::{Duration, Instant};
 
 use conserver_core::Result;
-use serde::Serialize;
+use conserver_core::backend::{Advice, Gravity};
 
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{text, texts};
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gravity {
-    /// As it should be.
-    Good,
-    /// Works, with a condition the operator should know.
-    Warning,
-    /// Cannot be used.
-    Fatal,
-}
-
-/// One finding about the server.
-#[derive(Debug, Clone, Serialize)]
-pub struct Advice {
-    /// How much it matters.
-    pub gravity: Gravity,
-    /// What was looked at: `persistence`.
-    pub subject: &'static str,
-    /// What was found.
-    pub found: String,
-    /// What to do about it; empty where there is nothing to do.
-    pub advice: String,
-}
 
 /// A round trip above this is worth a word.
 const SLOW: Duration = Duration::from_millis(50);
@@ -52,7 +27,7 @@ impl RedisQueue {
         };
         let mut findings = vec![version(of("redis_version"), of("valkey_version"))];
         if of("cluster_enabled") == "1" {
-            findings.push(finding(
+            findings.push(Advice::new(
                 Gravity::Fatal,
                 "cluster",
                 "this server runs in cluster mode",
@@ -60,7 +35,7 @@ impl RedisQueue {
             ));
         }
         if of("role") != "master" {
-            findings.push(finding(
+            findings.push(Advice::new(
                 Gravity::Fatal,
                 "role",
                 "this server is a replica",
@@ -94,9 +69,9 @@ impl RedisQueue {
         }
         let found = format!("a round trip takes {:.2} ms", best.as_secs_f64() * 1e3);
         Ok(if best > SLOW {
-            finding(Gravity::Warning, "round trip", &found, "run the workers nearer to Redis")
+            Advice::new(Gravity::Warning, "round trip", &found, "run the workers nearer to Redis")
         } else {
-            finding(Gravity::Good, "round trip", &found, "")
+            Advice::new(Gravity::Good, "round trip", &found, "")
         })
     }
 
@@ -110,13 +85,13 @@ impl RedisQueue {
         if format != keys::FORMAT.to_string() {
             let found = format!("`{}` is {format:?}, this program knows {}", keys::FORMAT_KEY, keys::FORMAT);
             let advice = "another version of the conserver laid out this Redis: run that one, or `drain` with it first";
-            return Ok(finding(Gravity::Fatal, "layout", &found, advice));
+            return Ok(Advice::new(Gravity::Fatal, "layout", &found, advice));
         }
         let wrong = self.misplaced([], None).await?;
         if !wrong.is_empty() {
-            return Ok(finding(Gravity::Fatal, "layout", &wrong.join(", "), crate::misplaced::MEND));
+            return Ok(Advice::new(Gravity::Fatal, "layout", wrong.join(", "), crate::misplaced::MEND));
         }
-        Ok(finding(Gravity::Good, "layout", &format!("our keys have version {format}"), ""))
+        Ok(Advice::new(Gravity::Good, "layout", format!("our keys have version {format}"), ""))
     }
 }
 
@@ -125,36 +100,36 @@ fn version(redis: &str, valkey: &str) -> Advice {
     let mut numbers = redis.split('.').map(|n| n.parse().unwrap_or(0));
     let found = format!("{name} {shown}");
     if (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < OLDEST {
-        finding(Gravity::Fatal, "version", &found, "Redis 6.2 or newer, or Valkey, is needed")
+        Advice::new(Gravity::Fatal, "version", &found, "Redis 6.2 or newer, or Valkey, is needed")
     } else {
-        finding(Gravity::Good, "version", &found, "")
+        Advice::new(Gravity::Good, "version", &found, "")
     }
 }
 
 fn persistence(aof: bool, fsync: &str) -> Advice {
     match (aof, fsync) {
-        (false, _) => finding(
+        (false, _) => Advice::new(
             Gravity::Warning,
             "persistence",
             "the append-only file is off: a crash of Redis loses all since its last snapshot",
             "set `appendonly yes` (and `appendfsync always` if nothing acknowledged may ever be lost)",
         ),
-        (true, "always") => finding(
+        (true, "always") => Advice::new(
             Gravity::Good,
             "persistence",
             "append-only file, written through: a crash loses nothing acknowledged",
             "",
         ),
-        (true, "everysec") => finding(
+        (true, "everysec") => Advice::new(
             Gravity::Good,
             "persistence",
             "append-only file, flushed every second: a crash of the host can cost about two seconds",
             "set `appendfsync always` if nothing acknowledged may ever be lost",
         ),
-        (true, other) => finding(
+        (true, other) => Advice::new(
             Gravity::Warning,
             "persistence",
-            &format!("append-only file, flushed when the system likes (`appendfsync {other}`)"),
+            format!("append-only file, flushed when the system likes (`appendfsync {other}`)"),
             "set `appendfsync everysec` or `always`",
         ),
     }
@@ -162,21 +137,17 @@ fn persistence(aof: bool, fsync: &str) -> Advice {
 
 fn eviction(policy: &str, maxmemory: &str) -> Advice {
     if policy.is_empty() || policy == "noeviction" {
-        return finding(Gravity::Good, "eviction", "nothing is evicted", "");
+        return Advice::new(Gravity::Good, "eviction", "nothing is evicted", "");
     }
     let unlimited = if maxmemory == "0" { " (no `maxmemory` is set yet)" } else { "" };
-    finding(
+    Advice::new(
         Gravity::Warning,
         "eviction",
-        &format!(
+        format!(
             "`maxmemory-policy {policy}`{unlimited}: Redis may drop vCons and queues when memory is short"
         ),
         "set `maxmemory-policy noeviction`",
     )
-}
-
-fn finding(gravity: Gravity, subject: &'static str, found: &str, advice: &str) -> Advice {
-    Advice { gravity, subject, found: found.to_owned(), advice: advice.to_owned() }
 }
 
 #[cfg(test)]

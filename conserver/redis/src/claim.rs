@@ -50,7 +50,7 @@ impl RedisQueue {
         let room = request.rooms.iter().sum::<usize>().min(MAX_BATCH);
         let mut command = self.scripts.claim.call();
         command.arg(worker.as_str()).arg(room).arg(lane).arg(request.lists.len());
-        for (share, quota) in request.lists.iter().zip(quotas(request.lists, room)) {
+        for (share, quota) in request.lists.iter().zip(ListShare::quotas(request.lists, room)) {
             command.arg(share.list.as_str()).arg(quota).arg(share.room + 1);
         }
         command.arg(request.rooms);
@@ -127,19 +127,6 @@ fn lane_of(lane: Lane) -> &'static str {
         Lane::Main => "main",
         Lane::Suspects => "suspects",
     }
-}
-
-/// How many ids of a room each list may take while all are full: its part of the sum of weights, at least one;
-/// with weight 0 only what is left, which makes the order of the lists strict.
-fn quotas(lists: &[ListShare], room: usize) -> impl Iterator<Item = usize> {
-    let sum: u64 = lists.iter().map(|share| u64::from(share.weight)).sum::<u64>().max(1);
-    lists.iter().map(move |share| {
-        if share.weight == 0 {
-            return 0;
-        }
-        let part = (room as u64 * u64::from(share.weight)).div_ceil(sum);
-        usize::try_from(part).unwrap_or(room)
-    })
 }
 
 /// Entries whose id is no text, with their lists.
@@ -228,26 +215,9 @@ pub(crate) fn split_entry(entry: &str) -> Option<(u64, VconId)> {
 mod tests {
     use super::*;
 
-    fn share(list: &str, weight: u32) -> ListShare {
-        ListShare { list: QueueName::new(list), weight, room: 0 }
-    }
-
-    #[test]
-    fn quotas_follow_weights_and_nobody_gets_none() {
-        let lists = [share("a", 3), share("b", 1), share("c", 1)];
-        assert_eq!(quotas(&lists, 10).collect::<Vec<_>>(), [6, 2, 2]);
-        assert_eq!(quotas(&lists, 1).collect::<Vec<_>>(), [1, 1, 1]);
-    }
-
-    #[test]
-    fn a_list_of_no_weight_has_no_quota() {
-        assert_eq!(quotas(&[share("a", 1), share("b", 0)], 10).collect::<Vec<_>>(), [10, 0]);
-        assert_eq!(quotas(&[share("a", 0), share("b", 0)], 10).collect::<Vec<_>>(), [0, 0]);
-    }
-
     #[test]
     fn an_id_may_hold_any_text() {
-        let lists = [share("a", 1)];
+        let lists = [ListShare { list: QueueName::new("a"), weight: 1, room: 0 }];
         let line = b"1\n-1\n7|odd\nid|with bars";
         let (list, bytes, entry) = read_line(line, &lists).unwrap();
         assert_eq!((list.as_str(), bytes, entry), ("a", None, &b"7|odd\nid|with bars"[..]));

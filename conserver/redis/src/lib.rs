@@ -33,8 +33,6 @@ mod sweep;
 mod unreadable;
 
 pub use address::shown;
-pub use boot::{Advice, Gravity};
 pub use client::Server;
 pub use options::{Delivery, RedisOptions};
 pub use queue::RedisQueue;
-pub use stray::Stray;

@@ -1,6 +1,9 @@
 //! The queue: what it holds, and the contract, each method in the file of its subject.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
+use conserver_core::backend::{Advice, Inspect, Stray};
 use conserver_core::queue::{
     ClaimRequest, Claimed, Drained, Lane, Lease, LeaseKeeper, Letter, ListStatus, Paging, Queue, Recovered,
     Settled, Settlement, Strikes, WorkerInfo, WorkerStatus,
@@ -145,5 +148,32 @@ impl Queue for RedisQueue {
             Err(error) => Err(self.explained(error, lists, None).await),
             answer => answer,
         }
+    }
+}
+
+#[async_trait]
+impl Inspect for RedisQueue {
+    fn kind(&self) -> &'static str {
+        "Redis"
+    }
+
+    fn shown(&self) -> &str {
+        self.client.shown()
+    }
+
+    async fn advise(&self) -> Result<Vec<Advice>> {
+        Self::advise(self).await
+    }
+
+    async fn strays(&self) -> Result<Vec<Stray>> {
+        Self::strays(self).await
+    }
+
+    async fn memory_used(&self) -> Result<Option<u64>> {
+        Self::memory_used(self).await
+    }
+
+    async fn reached_since(&self) -> Option<Instant> {
+        self.client.server().map(|server| server.since)
     }
 }

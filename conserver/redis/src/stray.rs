@@ -1,23 +1,12 @@
 //! What lies where nobody looks any more: for `doctor`.
 
 use conserver_core::Result;
+use conserver_core::backend::Stray;
 use conserver_core::queue::LEASE;
-use serde::Serialize;
 
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{count, texts};
-
-/// Something without an owner.
-#[derive(Debug, Clone, Serialize)]
-pub struct Stray {
-    /// The key.
-    pub key: String,
-    /// How many entries.
-    pub entries: u64,
-    /// What it is and what to do.
-    pub meaning: String,
-}
 
 impl RedisQueue {
     /// Looks through our own keys (with `SCAN`, never `KEYS`) for what no live worker owns.

@@ -98,7 +98,7 @@ variables! {
     Process {
         CONSERVER_CONFIG_FILE = "./example_config.yml": "Path of the YAML file.",
         REDIS_URL = "redis://localhost": "Redis or Valkey: `redis://`, `rediss://` or `unix://`, with credentials and database.",
-        CONSERVER_DATA_DIR = "./conserver-data": "Reserved: where an embedded backend will keep its database.",
+        CONSERVER_DATA_DIR = "./conserver-data": "Folder of the embedded backend, which a file with `conserver: 1` uses that names no Redis.",
         CONSERVER_WORKERS = "1": "Worker processes; at least 1.",
         CONSERVER_THREADS = "": "Threads of each worker's runtime; not set: one per core, shared out among the workers.",
         CONSERVER_VCON_CONCURRENCY = "1": "vCons in flight per worker and chain where the chain does not say; at least 1. Our dialect's default is 64.",

@@ -10,6 +10,7 @@ mod name;
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -32,9 +33,12 @@ pub(crate) struct RawFile {
     /// Dialect of this file. `1`: the strict one, in which an unknown or duplicate key is an error. Absent: the
     /// Python server's.
     pub(crate) conserver: Option<u64>,
-    /// Redis or Valkey: a URL, or a map with `url`. Default: the variable `REDIS_URL`. A file with
-    /// `conserver: 1` needs one of them; another one means `redis://localhost` where neither is there.
+    /// Redis or Valkey: a URL, or a map with `url`. Default: the variable `REDIS_URL`. Where neither is there, a file
+    /// with `conserver: 1` means the embedded backend, a file on this machine; another one means `redis://localhost`.
     pub(crate) redis: Option<RawRedis>,
+    /// Folder of the embedded backend, relative to the working directory. Default: the variable `CONSERVER_DATA_DIR`,
+    /// else `./conserver-data`.
+    pub(crate) data_dir: Option<PathBuf>,
     /// Worker processes, at least 1. Default: the variable `CONSERVER_WORKERS`, else 1.
     pub(crate) workers: Option<NonZeroUsize>,
     /// Threads of each worker. Default: the variable `CONSERVER_THREADS`, else the cores shared out among the workers.

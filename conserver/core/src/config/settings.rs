@@ -23,7 +23,7 @@ pub struct Settings {
     pub config_file: PathBuf,
     /// Redis, with credentials; `None`: the embedded backend in [`Settings::data_dir`].
     pub redis_url: Option<Secret>,
-    /// Where the embedded backend keeps its database.
+    /// Folder of the embedded backend, as it was named.
     pub data_dir: PathBuf,
     /// Worker processes; at least 1.
     pub workers: usize,

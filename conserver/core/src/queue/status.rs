@@ -19,6 +19,21 @@ pub struct ListShare {
     pub room: usize,
 }
 
+impl ListShare {
+    /// How many ids of a room each list may take while all are full: its part of the sum of weights, at least one;
+    /// with weight 0 only what is left, which makes the order of the lists strict.
+    pub fn quotas(lists: &[ListShare], room: usize) -> impl Iterator<Item = usize> {
+        let sum: u64 = lists.iter().map(|share| u64::from(share.weight)).sum::<u64>().max(1);
+        lists.iter().map(move |share| {
+            if share.weight == 0 {
+                return 0;
+            }
+            let part = (room as u64 * u64::from(share.weight)).div_ceil(sum);
+            usize::try_from(part).unwrap_or(room)
+        })
+    }
+}
+
 /// What a claim brought.
 #[derive(Debug, Default)]
 pub struct Claimed {
@@ -132,3 +147,25 @@ pub struct Drained {
 
 /// How long a lease lasts without renewal, by the backend's clock.
 pub const LEASE: Duration = Duration::from_secs(6);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(list: &str, weight: u32) -> ListShare {
+        ListShare { list: QueueName::new(list), weight, room: 0 }
+    }
+
+    #[test]
+    fn quotas_follow_weights_and_nobody_gets_none() {
+        let lists = [share("a", 3), share("b", 1), share("c", 1)];
+        assert_eq!(ListShare::quotas(&lists, 10).collect::<Vec<_>>(), [6, 2, 2]);
+        assert_eq!(ListShare::quotas(&lists, 1).collect::<Vec<_>>(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_list_of_no_weight_has_no_quota() {
+        assert_eq!(ListShare::quotas(&[share("a", 1), share("b", 0)], 10).collect::<Vec<_>>(), [10, 0]);
+        assert_eq!(ListShare::quotas(&[share("a", 0), share("b", 0)], 10).collect::<Vec<_>>(), [0, 0]);
+    }
+}

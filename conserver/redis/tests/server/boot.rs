@@ -1,7 +1,7 @@
 //! What `advise` says about servers that are set up differently.
 
+use conserver_core::backend::{Advice, Gravity};
 use conserver_core::queue::Queue;
-use conserver_redis::{Advice, Gravity};
 use conserver_testkit::queue_suite::{push, worker};
 use conserver_testkit::redis::{AppendOnly, RedisOptions as ServerOptions, RedisServer};
 

@@ -3,7 +3,7 @@
 use conserver_vcon::BodyShape;
 
 use super::environment::{is_address, root_path};
-use super::{ApiKey, Settings};
+use super::{ApiKey, Delivery, Settings};
 use crate::config::coerce::{DurationText, OneOrMany, Size, Text};
 use crate::config::env::{self, Vars};
 use crate::config::plan::Dialect;
@@ -17,7 +17,7 @@ const CONCURRENCY: usize = 64;
 
 /// Fills in what the file says.
 pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, report: &mut Report<'_>) {
-    backend(settings, raw, vars, report.dialect());
+    backend(settings, raw, vars, report);
     if let Some(workers) = raw.workers {
         settings.workers = workers.get();
     }
@@ -55,11 +55,28 @@ pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, rep
 }
 
 /// A file in the Python server's dialect always means Redis; one in ours only if somebody names it.
-fn backend(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, dialect: Dialect) {
+fn backend(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, report: &mut Report<'_>) {
     if let Some(redis) = &raw.redis {
         settings.redis_url = Some(redis.url.clone());
-    } else if dialect == Dialect::Ours && vars.get(env::REDIS_URL).is_none_or(|url| url.trim().is_empty()) {
+    } else if report.dialect() == Dialect::Ours
+        && vars.get(env::REDIS_URL).is_none_or(|url| url.trim().is_empty())
+    {
         settings.redis_url = None;
+    }
+    if let Some(folder) = &raw.data_dir {
+        settings.data_dir.clone_from(folder);
+        if settings.redis_url.is_some() {
+            let message = "has no effect beside Redis: it is the folder of the embedded backend";
+            report.warning(&Path::root().key("data_dir"), message);
+        }
+    }
+    if settings.redis_url.is_none() && raw.delivery == Some(Delivery::AtMostOnce) {
+        report
+            .error(
+                &Path::root().key("delivery"),
+                "`at-most-once` is the way of Redis, and this file names none",
+            )
+            .hint("leave it out: the embedded backend loses nothing");
     }
 }
 

@@ -1,0 +1,29 @@
+//! The contracts of queue and store, on a file of its own.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a test binary")]
+
+mod support;
+
+mod queue {
+    use crate::support::Bench;
+
+    conserver_testkit::queue_suite!(Bench::new().await);
+}
+
+mod intake {
+    use crate::support::Bench;
+
+    conserver_testkit::intake_suite!(Bench::new().await);
+}
+
+mod directory {
+    use crate::support::Bench;
+
+    conserver_testkit::directory_suite!(Bench::new().await);
+}
+
+mod store {
+    use crate::support::Bench;
+
+    conserver_testkit::store_suite!(Bench::new().await);
+}
