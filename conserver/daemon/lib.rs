@@ -10,6 +10,8 @@ mod config;
 pub mod exit;
 mod figures;
 mod identity;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod slots;
 mod supervisor;

@@ -40,7 +40,12 @@ const FENCES: &[(&str, &[&str])] = &[
     ("axum", &["conserver-api"]),
     ("clap", &["conserver", "conserver-benches"]),
     ("anyhow", &["conserver", "conserver-benches"]),
-    ("reqwest", &["conserver-links", "conserver-storage-*"]),
+    // The program: for the TLS of its OTLP exporter alone.
+    ("reqwest", &["conserver-links", "conserver-storage-*", "conserver"]),
+    ("metrics", &["conserver-core", "conserver"]),
+    ("opentelemetry", &["conserver-core", "conserver"]),
+    ("opentelemetry_sdk", &["conserver"]),
+    ("opentelemetry-otlp", &["conserver"]),
     ("libloading", &["conserver-links-dynamic"]),
     ("tracing-subscriber", &["conserver", "conserver-benches"]),
     ("rcgen", &["conserver-testkit"]),

@@ -22,6 +22,7 @@ mod generated;
 mod health;
 mod metrics;
 mod oracle;
+mod otlp;
 mod outage;
 mod poison;
 mod reload;

@@ -8,7 +8,8 @@
 //! * [`policy`]: timeout, retry, breaker, limit, applied once and in one order.
 //! * [`guarded`]: a link or storage with its policy around it.
 //! * [`chain`]: one vCon through one chain.
-//! * [`event`]: what is worth telling, one struct per event; [`figure`]: what they count.
+//! * [`event`]: what is worth telling, one struct per event; [`figure`]: what they count;
+//!   [`trace`]: the spans of a run.
 //!
 //! Nothing here knows Redis, SQL, HTTP or the command line.
 
@@ -30,6 +31,7 @@ pub mod registry;
 pub mod secret;
 pub mod storage;
 pub mod store;
+pub mod trace;
 
 pub use conserver_vcon as vcon;
 pub use error::{Applied, Class, Error, ErrorKind, Result};

@@ -12,6 +12,7 @@ use crate::cli::{ApiArgs, Global};
 use crate::exit::Exit;
 use crate::figures::{self, Snapshot};
 use crate::identity;
+use crate::telemetry::Exports;
 use crate::wiring::Wiring;
 use crate::worker::inbox::{self, Message};
 
@@ -25,7 +26,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
     super::block_on(async {
         let instance = Instance::open(wiring, &global)?;
         let settings = &instance.plan.settings;
-        figures::start(settings);
+        let _exports = Exports::start(settings, (!args.supervised).then_some(figures::of_this_process));
         // Alone, it looks at the lists itself; else the supervisor tells what it and the workers know.
         let plans = watch::Sender::new(instance.plan.clone());
         if !args.supervised {

@@ -13,7 +13,7 @@ use crate::config::File;
 use crate::exit::Exit;
 use crate::figures;
 use crate::slots::Slots;
-use crate::telemetry;
+use crate::telemetry::{self, Exports};
 use crate::wiring::Wiring;
 use crate::worker::inbox::{self, Message};
 use crate::worker::{self, Options, Stop};
@@ -33,7 +33,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
     };
     let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
     telemetry::start(&plan.settings.log, global.log.as_deref());
-    figures::start(&plan.settings);
+    let exports = Exports::start(&plan.settings, (!args.supervised).then_some(figures::of_this_process));
     let slots = match &args.slots {
         Some(path) => Slots::open(path)?,
         None => Slots::open(tempfile::NamedTempFile::new().context("make memory for marks")?.path())?,
@@ -67,6 +67,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
     runtime.shutdown_timeout(Duration::from_secs(1));
     // What the last runs counted is told, too.
     figures::flush();
+    drop(exports);
     exit
 }
 

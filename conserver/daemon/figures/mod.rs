@@ -2,7 +2,8 @@
 //!
 //! Events of the core count into the `recorder` of their process. Each child sends its supervisor a whole `snapshot`
 //! every second, over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
-//! included, so that what counts never goes back. It hands the sum to the API, which shows it (`prometheus`).
+//! included, so that what counts never goes back. It hands the sum to the API, which shows it (`prometheus`), and to
+//! StatsD. OTLP is each process's own (`otlp`).
 //! `watch` looks at what nobody counts: lengths of lists, Redis' memory.
 
 mod instance;
@@ -10,6 +11,7 @@ mod prometheus;
 mod recorder;
 mod report;
 mod snapshot;
+mod statsd;
 mod watch;
 
 use std::time::Duration;
@@ -19,8 +21,13 @@ use conserver_core::event::BuildKnown;
 
 pub(crate) use instance::Instance;
 pub(crate) use recorder::snapshot as of_this_process;
+#[cfg(feature = "otlp")]
+pub(crate) use recorder::{echo_to, values_of};
 pub(crate) use report::{flush, report};
 pub(crate) use snapshot::Snapshot;
+#[cfg(feature = "otlp")]
+pub(crate) use snapshot::Value;
+pub(crate) use statsd::Statsd;
 pub(crate) use watch::watch;
 
 /// How often a process tells its figures.

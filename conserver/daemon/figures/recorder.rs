@@ -23,6 +23,28 @@ pub(super) fn install() {
     let _ = metrics::set_global_recorder(FIGURES.get_or_init(Figures::default));
 }
 
+/// What hears each value of one series of a histogram.
+type Echo = Box<dyn Fn(f64) + Send + Sync>;
+/// Makes one for a series.
+type Listener = Box<dyn Fn(&'static Figure, &[String]) -> Echo + Send + Sync>;
+static ECHO: OnceLock<Listener> = OnceLock::new();
+
+/// Passes on the values of every histogram that comes up from now on; `listen` is asked once for each series.
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "whoever listens is not in this build"))]
+pub(crate) fn echo_to(listen: impl Fn(&'static Figure, &[String]) -> Echo + Send + Sync + 'static) {
+    // Only the first counts: a process has one exporter.
+    let _ = ECHO.set(Box::new(listen));
+}
+
+/// The series of one figure of this process, by the values of their labels.
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "whoever asks is not in this build"))]
+pub(crate) fn values_of(figure: &Figure) -> Vec<(Vec<String>, Value)> {
+    let Some(figures) = FIGURES.get() else { return Vec::new() };
+    let cells = figures.cells.lock().expect("no panic while held");
+    let of_figure = cells.iter().filter(|(series, _)| series.name == figure.name);
+    of_figure.map(|(series, cell)| (series.labels.clone(), cell.value())).collect()
+}
+
 /// All figures of this process as of now.
 pub(crate) fn snapshot() -> Snapshot {
     FIGURES.get().map(Figures::snapshot).unwrap_or_default()
@@ -34,7 +56,6 @@ struct Figures {
 }
 
 /// One series.
-#[derive(Debug)]
 enum Cell {
     Counter(AtomicU64),
     /// The bits of a number.
@@ -43,11 +64,11 @@ enum Cell {
 }
 
 /// How values are spread: a count for each bound and one beyond the last, and the bits of the sum.
-#[derive(Debug)]
 struct Spread {
     bounds: &'static [f64],
     counts: Vec<AtomicU64>,
     sum: AtomicU64,
+    echo: Option<Echo>,
 }
 
 impl Figures {
@@ -59,7 +80,12 @@ impl Figures {
             tracing::warn!(figure = figure.name, "more than {MOST} series: this one is not counted");
             return None;
         }
-        Some(cells.entry(series).or_insert_with(|| Arc::new(Cell::new(figure.kind))).clone())
+        if let Some(cell) = cells.get(&series) {
+            return Some(cell.clone());
+        }
+        let cell = Arc::new(Cell::new(figure, &series.labels));
+        cells.insert(series, cell.clone());
+        Some(cell)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -87,14 +113,15 @@ impl Recorder for Figures {
 }
 
 impl Cell {
-    fn new(kind: Kind) -> Self {
-        match kind {
+    fn new(figure: &'static Figure, labels: &[String]) -> Self {
+        match figure.kind {
             Kind::Counter => Self::Counter(AtomicU64::new(0)),
             Kind::Sum | Kind::Greatest => Self::Gauge(AtomicU64::new(0.0_f64.to_bits())),
             Kind::Histogram(bounds) => Self::Histogram(Spread {
                 bounds,
                 counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
                 sum: AtomicU64::new(0.0_f64.to_bits()),
+                echo: ECHO.get().map(|listen| listen(figure, labels)),
             }),
         }
     }
@@ -149,6 +176,9 @@ impl HistogramFn for Cell {
             let bucket = spread.bounds.partition_point(|bound| *bound < value);
             spread.counts[bucket].fetch_add(1, Relaxed);
             add(&spread.sum, value);
+            if let Some(echo) = &spread.echo {
+                echo(value);
+            }
         }
     }
 }

@@ -63,6 +63,8 @@ struct Place {
 pub(crate) struct Options {
     pub(crate) listen: Option<String>,
     pub(crate) log: Option<String>,
+    /// Where the figures of all children come together.
+    pub(crate) instance: Instance,
 }
 
 pub(crate) struct Supervisor {
@@ -81,8 +83,6 @@ pub(crate) struct Supervisor {
     unrecovered: Vec<Dead>,
     suspects_looked: Instant,
     swept: Option<Instant>,
-    /// The figures of all children.
-    instance: Instance,
     /// Whoever looks at the lists hears of new configurations.
     plans: tokio::sync::watch::Sender<Plan>,
 }
@@ -117,7 +117,6 @@ impl Supervisor {
             wiring,
             seen: file.text.clone(),
             file,
-            instance: Instance::default(),
             plans: tokio::sync::watch::Sender::new(plan.clone()),
             plan,
             options,
@@ -171,7 +170,7 @@ impl Supervisor {
             }
         }
         self.stop(&mut signals).await;
-        self.instance.settled().await;
+        self.options.instance.settled().await;
         Ok(Exit::Ok)
     }
 
@@ -221,14 +220,14 @@ impl Supervisor {
             .map(|(role, _)| *role)
             .collect();
         for role in roles {
-            let log = self.options.log.as_deref();
+            let (log, instance) = (self.options.log.as_deref(), &self.options.instance);
             let among = self.places.keys().filter(|role| matches!(role, Role::Worker(_))).count();
             let started = match role {
-                Role::Worker(_) => Process::worker(&self.file, among, false, log, &self.instance),
-                Role::Suspects => Process::worker(&self.file, among, true, log, &self.instance),
+                Role::Worker(_) => Process::worker(&self.file, among, false, log, instance),
+                Role::Suspects => Process::worker(&self.file, among, true, log, instance),
                 Role::Api => {
                     let listen = self.options.listen.as_deref().unwrap_or_default();
-                    Process::api(&self.file, listen, log, &self.instance)
+                    Process::api(&self.file, listen, log, instance)
                 }
             };
             let Some(place) = self.places.get_mut(&role) else { continue };

@@ -2,6 +2,7 @@
 //!
 //! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
 //! * [`daemon`], [`proxy`], [`oracle`]: the real program, faults between it and Redis, and whether nothing was lost.
+//! * [`collector`]: a stand-in for an OpenTelemetry collector.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
 //! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`], [`intake_suite!`], [`directory_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
@@ -10,6 +11,7 @@
 //! package: nothing is green by absence.
 
 pub mod certificate;
+pub mod collector;
 #[cfg(test)]
 mod contract;
 pub mod daemon;

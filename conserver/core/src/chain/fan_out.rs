@@ -6,10 +6,10 @@
 use conserver_vcon::Vcon;
 use futures::future::join_all;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::config::plan::OnStorageError;
 use crate::guarded::GuardedStorage;
+use crate::trace::RunTrace;
 use crate::{Error, Result, StorageName};
 
 /// What the storages of a chain made of one vCon.
@@ -29,12 +29,13 @@ pub(super) async fn fan_out<'a>(
     vcon: &Vcon,
     deadline: Option<Instant>,
     on_error: OnStorageError,
+    trace: &RunTrace<'_>,
 ) -> Saved {
     let saves = storages.map(|storage| async move {
-        let name = storage.name();
-        let span =
-            tracing::debug_span!("storage", otel.name = %format_args!("storage.{name}"), storage = %name);
-        (storage, storage.save(vcon, deadline).instrument(span).await)
+        let step = trace.storage(storage.name(), vcon.id());
+        let result = storage.save(vcon, deadline).await;
+        step.end(result.as_ref().err());
+        (storage, result)
     });
     sort(join_all(saves).await.into_iter(), on_error)
 }

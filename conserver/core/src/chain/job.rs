@@ -43,6 +43,8 @@ pub struct Run {
     pub saved_digest: Option<u64>,
     /// How many links succeeded.
     pub links: usize,
+    /// The trace context of this run, where there is a tracer.
+    pub context: Option<String>,
 }
 
 /// How a run ended.
@@ -83,6 +85,7 @@ impl Run {
             saved: Vec::new(),
             saved_digest: None,
             links: 0,
+            context: None,
         }
     }
 }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use conserver_vcon::{Vcon, VconId, View};
 use sha1::{Digest, Sha1};
 use tokio::time::Instant;
-use tracing::{Instrument, debug_span};
 
 use super::Chain;
 use super::documents::{LoadedDocument, parse};
@@ -22,6 +21,7 @@ use crate::guarded::{GuardedLink, GuardedStorage, caught};
 use crate::link::{Effect, Flow, LinkContext};
 use crate::policy::{Elapsed, within};
 use crate::store::Encoding;
+use crate::trace::RunTrace;
 use crate::{Error, ErrorKind, LinkName, Result, StorageName, cpu};
 
 /// Runs one vCon through a chain.
@@ -31,14 +31,21 @@ use crate::{Error, ErrorKind, LinkName, Result, StorageName, cpu};
 /// repeats.
 pub async fn run(chain: &Chain, job: Job<'_>) -> Run {
     let timeout = chain.plan.timeout;
-    let mut progress = Progress::new(chain, job);
+    let trace = RunTrace::begin(&chain.plan.name, job.lease);
+    let mut progress = Progress::new(chain, job, &trace);
     let end = match within(timeout, caught(progress.go())).await {
         Ok(Ok(Ok(end))) => end,
         Ok(Ok(Err(Stop::Lost))) => RunEnd::Lost,
         Ok(Ok(Err(Stop::Failed(error))) | Err(error)) => progress.failed(error),
         Err(Elapsed) => progress.failed(too_slow(chain)),
     };
-    progress.finish(end).await
+    let mut run = progress.finish(end).await;
+    run.context = trace.context();
+    trace.end(match &run.end {
+        RunEnd::Failed { error, .. } => Some(error),
+        RunEnd::Done | RunEnd::Halted { .. } | RunEnd::Lost => None,
+    });
+    run
 }
 
 /// Where a run stands. It outlives a run that is cut off.
@@ -57,6 +64,7 @@ struct Progress<'a> {
     storage: Option<StorageName>,
     /// What storages were given.
     given: Option<Vcon>,
+    trace: &'a RunTrace<'a>,
     run: Run,
 }
 
@@ -73,7 +81,7 @@ impl From<Error> for Stop {
 }
 
 impl<'a> Progress<'a> {
-    fn new(chain: &'a Chain, job: Job<'a>) -> Self {
+    fn new(chain: &'a Chain, job: Job<'a>, trace: &'a RunTrace<'a>) -> Self {
         let (entry, tries) = (&job.lease.entry, &job.lease.tries);
         let first = chain.links.first().map_or_else(|| LinkName::from(""), |link| link.name().clone());
         let (name, list, id) = (chain.plan.name.clone(), entry.list.clone(), entry.id.clone());
@@ -86,6 +94,7 @@ impl<'a> Progress<'a> {
             link: None,
             storage: None,
             given: None,
+            trace,
             run: Run::of(id),
             job,
         }
@@ -93,8 +102,8 @@ impl<'a> Progress<'a> {
 
     /// The whole chain.
     async fn go(&mut self) -> Result<RunEnd, Stop> {
-        for link in &self.chain.links {
-            match self.step(link).await? {
+        for (index, link) in self.chain.links.iter().enumerate() {
+            match self.step(index, link).await? {
                 Flow::Continue => {}
                 Flow::Switch(id) => self.switch(id),
                 Flow::Halt { reason } => return Ok(RunEnd::Halted { link: link.name().clone(), reason }),
@@ -108,7 +117,7 @@ impl<'a> Progress<'a> {
     }
 
     /// One link.
-    async fn step(&mut self, link: &'a GuardedLink) -> Result<Flow, Stop> {
+    async fn step(&mut self, index: usize, link: &'a GuardedLink) -> Result<Flow, Stop> {
         let (info, name) = (link.info(), link.name());
         self.link = None;
         if info.needs_document {
@@ -116,9 +125,11 @@ impl<'a> Progress<'a> {
         }
         self.link = Some(name);
         self.cx.link = name.clone();
-        let span = debug_span!("link", otel.name = %format_args!("link.{name}"), link = %name);
         let vcon = self.draft.as_ref().map(Draft::current);
-        let outcome = match link.run(&self.cx, vcon, self.deadline).instrument(span).await {
+        let step = self.trace.link(name, index, &self.run.id);
+        let result = link.run(&self.cx, vcon, self.deadline).await;
+        step.end(result.as_ref().err());
+        let outcome = match result {
             Ok(outcome) => outcome,
             Err(error) if link.on_error() == OnError::Continue => {
                 LinkPassedOver { chain: &self.cx.chain, link: name, id: &self.run.id, error: &error }.emit();
@@ -210,7 +221,8 @@ impl<'a> Progress<'a> {
         let storages =
             self.chain.storages.iter().map(|storage| &**storage).filter(|storage| !has_it(storage));
         let vcon = self.given.insert(vcon);
-        let result = fan_out(storages, vcon, self.deadline, self.chain.plan.on_storage_error).await;
+        let on_error = self.chain.plan.on_storage_error;
+        let result = fan_out(storages, vcon, self.deadline, on_error, self.trace).await;
         self.run.saved.extend(result.saved);
         self.run.refused = result.refused;
         match result.failure {

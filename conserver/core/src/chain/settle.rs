@@ -37,7 +37,7 @@ pub fn to_end(run: Run, plan: &ChainPlan, lease: &Lease, now: i64, jitter: f64) 
                 expires: run.expires,
                 egress,
                 halted: false,
-                context: lease.context.clone(),
+                context: run.context.or_else(|| lease.context.clone()),
                 storage_letters: run.refused.into_iter().map(letter).collect(),
             }))
         }
@@ -46,7 +46,7 @@ pub fn to_end(run: Run, plan: &ChainPlan, lease: &Lease, now: i64, jitter: f64) 
             documents: run.documents,
             effects: run.effects,
             expires: run.expires,
-            context: lease.context.clone(),
+            context: run.context.or_else(|| lease.context.clone()),
             ..Finish::default()
         })),
         RunEnd::Failed { error, link, storage } => {
@@ -65,7 +65,10 @@ pub fn to_end(run: Run, plan: &ChainPlan, lease: &Lease, now: i64, jitter: f64) 
                 None => End::Dead {
                     documents: run.documents,
                     dlq: plan.dlq.clone().unwrap_or_else(|| lease.entry.list.dead_letters()),
-                    letter: Box::new(letter(&error, plan, lease, link, storage)),
+                    letter: Box::new(DeadLetter {
+                        trace_id: run.context.as_deref().or(lease.context.as_deref()).and_then(trace_id),
+                        ..letter(&error, plan, lease, link, storage)
+                    }),
                 },
             }
         }

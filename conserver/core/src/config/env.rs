@@ -131,12 +131,17 @@ variables! {
     Telemetry {
         CONSERVER_LOG = "info": "Log filter: `info`, or `info,conserver_core=debug`.",
         CONSERVER_LOG_FORMAT = "": "`json` or `pretty`; not set: pretty on a terminal, else JSON.",
+        CONSERVER_STATSD = "": "Host and port of a StatsD server.",
         OTEL_EXPORTER_OTLP_ENDPOINT = "": "OTLP collector; metrics and traces are exported only if it is set.",
         OTEL_EXPORTER_OTLP_PROTOCOL = "grpc": "`grpc` or `http/protobuf`.",
         OTEL_EXPORTER_OTLP_HEADERS = "": "Headers for the collector: `name=value,name=value`.",
         OTEL_SERVICE_NAME = "vcon-server": "Service name in metrics and traces.",
         OTEL_RESOURCE_ATTRIBUTES = "": "More attributes of the service: `name=value,name=value`.",
         OTEL_METRIC_EXPORT_INTERVAL = "5000": "Milliseconds between two exports of metrics.",
+        OTEL_EXPORTER_OTLP_TIMEOUT = "10000": "Milliseconds that one export may take.",
+        OTEL_TRACES_SAMPLER = "parentbased_always_on": "Which runs are traced: `always_on`, `always_off`, `traceidratio`, or one of these with `parentbased_` before it.",
+        OTEL_TRACES_SAMPLER_ARG = "1.0": "For `traceidratio`: the part of runs that are traced.",
+        OTEL_BSP_MAX_QUEUE_SIZE = "2048": "Spans that wait to be exported; further ones are dropped.",
     }
     Credentials {
         OPENAI_API_KEY = "": "Key of links that use OpenAI, where their options name none.",

@@ -60,6 +60,9 @@ pub(crate) struct RawFile {
     pub(crate) limits: Option<RawLimits>,
     /// The REST API.
     pub(crate) api: Option<RawApi>,
+    /// Host and port of a StatsD server that gets the figures, as `localhost:8125`. Default: the variable
+    /// `CONSERVER_STATSD`, else none.
+    pub(crate) statsd: Option<String>,
     /// Keys of partners who may post to one list each: list name to key, or to a list of keys.
     pub(crate) ingress_auth: IndexMap<String, OneOrMany<Text>>,
     /// Links by name: the steps that chains are made of.

@@ -63,6 +63,10 @@ pub struct Settings {
     pub api: ApiSettings,
     /// Logs.
     pub log: LogSettings,
+    /// OTLP; `None`: nothing is exported.
+    pub otlp: Option<OtlpSettings>,
+    /// Host and port of a StatsD server.
+    pub statsd: Option<String>,
     /// What the API reports about this build.
     pub version: VersionSettings,
 }
@@ -148,6 +152,27 @@ pub enum LogFormat {
     Pretty,
 }
 
+/// OTLP. The endpoint, headers, samplers and the rest are read by its SDK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// How it speaks to the collector.
+    pub protocol: OtlpProtocol,
+    /// `service.name`, where the environment names one.
+    pub service_name: Option<String>,
+    /// Between two exports of metrics.
+    pub interval: Duration,
+}
+
+/// How OTLP speaks to the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OtlpProtocol {
+    /// gRPC.
+    #[default]
+    Grpc,
+    /// Protobuf over HTTP.
+    Http,
+}
+
 /// What the API reports about this build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionSettings {
@@ -202,6 +227,8 @@ impl Default for Settings {
             uuid_domain: "strolid.com".to_owned(),
             api: ApiSettings::default(),
             log: LogSettings { filter: "info".to_owned(), format: None },
+            otlp: None,
+            statsd: None,
             version: VersionSettings {
                 version: "dev".to_owned(),
                 commit: "unknown".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use conserver_vcon::BodyShape;
 
-use super::{ApiKey, LogFormat, Role, Settings};
+use super::{ApiKey, LogFormat, OtlpProtocol, OtlpSettings, Role, Settings};
 use crate::Secret;
 use crate::config::coerce::DurationText;
 use crate::config::env::{self, Vars};
@@ -22,6 +22,7 @@ pub(super) fn apply(settings: &mut Settings, vars: &dyn Vars, report: &mut Repor
     env.documents(settings);
     env.api(settings);
     env.log(settings);
+    env.telemetry(settings);
     env.version(settings);
     for (name, instead) in env::DEAD {
         if env.text(name).is_some() {
@@ -155,6 +156,35 @@ impl Environment<'_, '_> {
                 None
             }
         };
+    }
+
+    fn telemetry(&mut self, settings: &mut Settings) {
+        if let Some(address) = self.text(env::CONSERVER_STATSD) {
+            if is_address(&address) {
+                settings.statsd = Some(address);
+            } else {
+                let message = "is no address with a port";
+                self.report
+                    .variable(Severity::Error, env::CONSERVER_STATSD, message)
+                    .hint("write `localhost:8125`");
+            }
+        }
+        if self.text(env::OTEL_EXPORTER_OTLP_ENDPOINT).is_none() {
+            return;
+        }
+        let protocol = match self.text(env::OTEL_EXPORTER_OTLP_PROTOCOL).as_deref() {
+            None | Some("grpc") => OtlpProtocol::Grpc,
+            Some("http/protobuf") => OtlpProtocol::Http,
+            Some(_) => {
+                let message = "is neither `grpc` nor `http/protobuf`";
+                self.report.variable(Severity::Error, env::OTEL_EXPORTER_OTLP_PROTOCOL, message);
+                OtlpProtocol::Grpc
+            }
+        };
+        let millis = self.at_least_one(env::OTEL_METRIC_EXPORT_INTERVAL).unwrap_or(5000);
+        let interval = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        let service_name = self.text(env::OTEL_SERVICE_NAME);
+        settings.otlp = Some(OtlpSettings { protocol, service_name, interval });
     }
 
     fn version(&mut self, settings: &mut Settings) {

@@ -48,6 +48,15 @@ pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, rep
     if let Some(api) = &raw.api {
         rest(settings, api, report);
     }
+    match &raw.statsd {
+        Some(address) if is_address(address) => settings.statsd = Some(address.clone()),
+        Some(_) => {
+            report
+                .error(&Path::root().key("statsd"), "this is no address with a port")
+                .hint("write `localhost:8125`");
+        }
+        None => {}
+    }
     for (list, OneOrMany(keys)) in &raw.ingress_auth {
         let keys = keys.iter().map(|Text(key)| Secret::new(key.as_str())).filter(|key| !key.is_empty());
         settings.api.ingress_auth.insert(QueueName::new(list), keys.collect());
