@@ -22,7 +22,7 @@ chains:
 
 const PRODUCER: (&str, &str) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
 
-fn site(endpoint: &str) -> Site {
+fn site_at(endpoint: &str) -> Site {
     Site::new(CONFIG)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         .env("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=acme")
@@ -113,21 +113,38 @@ fn traces_and_metrics_arrive(site: &Site, collector: &Collector) {
 #[test]
 fn a_collector_gets_metrics_and_linked_traces_over_grpc() {
     let collector = Collector::grpc();
-    traces_and_metrics_arrive(&site(&format!("http://{}", collector.address)), &collector);
+    traces_and_metrics_arrive(&site_at(&collector.url), &collector);
 }
 
 #[test]
 fn a_collector_gets_metrics_and_linked_traces_over_http() {
     let collector = Collector::http();
-    let site =
-        site(&format!("http://{}", collector.address)).env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let site = site_at(&collector.url).env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    traces_and_metrics_arrive(&site, &collector);
+}
+
+/// The system's certificates, as far as the program is concerned.
+fn trusting(collector: &Collector) -> Site {
+    site_at(&collector.url).env("SSL_CERT_FILE", collector.authority().display().to_string())
+}
+
+#[test]
+fn a_collector_gets_metrics_and_linked_traces_over_grpc_with_tls() {
+    let collector = Collector::grpc_tls();
+    traces_and_metrics_arrive(&trusting(&collector), &collector);
+}
+
+#[test]
+fn a_collector_gets_metrics_and_linked_traces_over_https() {
+    let collector = Collector::https();
+    let site = trusting(&collector).env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
     traces_and_metrics_arrive(&site, &collector);
 }
 
 #[test]
 fn a_run_that_is_not_sampled_makes_no_span_and_says_so_to_the_next() {
     let collector = Collector::grpc();
-    let site = site(&format!("http://{}", collector.address)).env("OTEL_TRACES_SAMPLER", "always_off");
+    let site = site_at(&collector.url).env("OTEL_TRACES_SAMPLER", "always_off");
     let mut daemon = site.run(1);
     let id = push_traced(&site, &mut Vcons::new(14));
     until("it is done", || site.db.len("out") == 1);
@@ -156,7 +173,7 @@ fn a_collector_that_is_away_holds_up_nothing_and_is_told_once() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("http://127.0.0.1:{}", conserver_testkit::free_port());
     for endpoint in [closed, format!("http://{}", silent.local_addr().unwrap())] {
-        let site = site(&endpoint).env("OTEL_EXPORTER_OTLP_TIMEOUT", "500");
+        let site = site_at(&endpoint).env("OTEL_EXPORTER_OTLP_TIMEOUT", "500");
         let mut daemon = site.run(2);
         let mut vcons = Vcons::new(16);
         let told = |daemon: &conserver_testkit::daemon::Daemon| {
@@ -172,11 +189,16 @@ fn a_collector_that_is_away_holds_up_nothing_and_is_told_once() {
 }
 
 #[test]
-fn an_unusable_protocol_is_a_mistake_of_the_configuration() {
-    let site = site("http://localhost:4317").env("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon");
+fn an_unusable_protocol_or_endpoint_is_a_mistake_of_the_configuration() {
+    let site = site_at("http://localhost:4317").env("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon");
     let (code, _, said) = site.command(&["run"]);
     assert_eq!(code, 78);
     assert!(said.contains("OTEL_EXPORTER_OTLP_PROTOCOL") && said.contains("http/protobuf"), "{said}");
+
+    let site = site_at("localhost:4318").env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let (code, _, said) = site.command(&["run"]);
+    assert_eq!(code, 78);
+    assert!(said.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && said.contains("http://localhost:4318"), "{said}");
 }
 
 #[test]

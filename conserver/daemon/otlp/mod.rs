@@ -15,7 +15,8 @@ use conserver_core::config::settings::{OtlpProtocol, OtlpSettings};
 use conserver_core::trace;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::resource::EnvResourceDetector;
@@ -48,7 +49,7 @@ impl Export {
         let collector = Collector::default();
 
         let spans = match settings.protocol {
-            OtlpProtocol::Grpc => SpanExporter::builder().with_tonic().build(),
+            OtlpProtocol::Grpc => SpanExporter::builder().with_tonic().with_tls_config(tls()).build(),
             OtlpProtocol::Http => {
                 SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()
             }
@@ -60,7 +61,7 @@ impl Export {
         trace::start(global::BoxedTracer::new(Box::new(tracer)));
 
         let figures = match settings.protocol {
-            OtlpProtocol::Grpc => MetricExporter::builder().with_tonic().build(),
+            OtlpProtocol::Grpc => MetricExporter::builder().with_tonic().with_tls_config(tls()).build(),
             OtlpProtocol::Http => {
                 MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build()
             }
@@ -88,6 +89,11 @@ impl Export {
         }
         runtime.shutdown_background();
     }
+}
+
+/// For `https://`: whom the system trusts. The exporter by itself trusts nobody.
+fn tls() -> ClientTlsConfig {
+    ClientTlsConfig::new().with_native_roots()
 }
 
 /// Who exports: as the Python server says it, one instance for each process.

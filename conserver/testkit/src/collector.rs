@@ -1,10 +1,12 @@
-//! A stand-in for an OpenTelemetry collector: it takes OTLP over gRPC and over HTTP, and keeps what it decoded.
+//! A stand-in for an OpenTelemetry collector: it takes OTLP over gRPC and over HTTP, plain and over TLS, and keeps what
+//! it decoded.
 
 mod grpc;
 mod http;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -13,15 +15,18 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point::Value as Number};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
+use crate::certificate::Certificate;
+
 /// Attributes by name, values as text.
 pub type Attributes = BTreeMap<String, String>;
 
 /// A collector on a free port of this machine. Its thread ends with the process of the test.
 #[derive(Debug)]
 pub struct Collector {
-    /// Host and port.
-    pub address: String,
+    /// The URL of its root.
+    pub url: String,
     received: Arc<Mutex<Received>>,
+    certificate: Option<(Certificate, tempfile::TempDir)>,
 }
 
 /// What was sent.
@@ -74,21 +79,44 @@ pub struct Point {
 impl Collector {
     /// Takes OTLP over gRPC.
     pub fn grpc() -> Self {
-        Self::start(grpc::serve)
+        Self::start(false, grpc::serve)
+    }
+
+    /// Takes OTLP over gRPC with TLS; [`Collector::authority`] is to be trusted.
+    pub fn grpc_tls() -> Self {
+        Self::start(true, grpc::serve)
     }
 
     /// Takes OTLP over HTTP.
     pub fn http() -> Self {
-        Self::start(|listener, received| http::serve(&listener, &received))
+        Self::start(false, http::serve)
     }
 
-    fn start(serve: fn(TcpListener, Arc<Mutex<Received>>)) -> Self {
+    /// Takes OTLP over HTTPS; [`Collector::authority`] is to be trusted.
+    pub fn https() -> Self {
+        Self::start(true, http::serve)
+    }
+
+    fn start(tls: bool, serve: fn(TcpListener, Arc<Mutex<Received>>, Option<Certificate>)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a listener has an address").to_string();
+        let port = listener.local_addr().expect("a listener has an address").port();
+        let certificate = tls.then(|| {
+            let folder = tempfile::tempdir().expect("a folder for certificates");
+            (Certificate::write_to(folder.path()), folder)
+        });
         let received = Arc::new(Mutex::default());
-        let keep = Arc::clone(&received);
-        std::thread::spawn(move || serve(listener, keep));
-        Self { address, received }
+        let (keep, shown) = (Arc::clone(&received), certificate.as_ref().map(|(files, _)| files.clone()));
+        std::thread::spawn(move || serve(listener, keep, shown));
+        let scheme = if tls { "https" } else { "http" };
+        Self { url: format!("{scheme}://localhost:{port}"), received, certificate }
+    }
+
+    /// The certificate that a client has to trust, PEM.
+    ///
+    /// # Panics
+    /// Without TLS.
+    pub fn authority(&self) -> &Path {
+        &self.certificate.as_ref().expect("a collector with TLS").0.ca
     }
 
     /// What was sent so far.

@@ -15,11 +15,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 use super::Received;
+use crate::certificate::Certificate;
 
 #[derive(Clone)]
 struct Service(Arc<Mutex<Received>>);
@@ -61,13 +62,19 @@ impl MetricsService for Service {
 }
 
 /// Serves until the process ends.
-pub(super) fn serve(listener: TcpListener, received: Arc<Mutex<Received>>) {
+pub(super) fn serve(listener: TcpListener, received: Arc<Mutex<Received>>, certificate: Option<Certificate>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener for the runtime");
         let service = Service(received);
-        Server::builder()
+        let mut server = Server::builder();
+        if let Some(files) = certificate {
+            let read = |path| std::fs::read(path).expect("a certificate of ours can be read");
+            let identity = Identity::from_pem(read(&files.cert), read(&files.key));
+            server = server.tls_config(ServerTlsConfig::new().identity(identity)).expect("TLS can be set up");
+        }
+        server
             .add_service(TraceServiceServer::new(service.clone()))
             .add_service(MetricsServiceServer::new(service))
             .serve_with_incoming(TcpIncoming::from(listener))

@@ -169,9 +169,7 @@ impl Environment<'_, '_> {
                     .hint("write `localhost:8125`");
             }
         }
-        if self.text(env::OTEL_EXPORTER_OTLP_ENDPOINT).is_none() {
-            return;
-        }
+        let Some(endpoint) = self.text(env::OTEL_EXPORTER_OTLP_ENDPOINT) else { return };
         let protocol = match self.text(env::OTEL_EXPORTER_OTLP_PROTOCOL).as_deref() {
             None | Some("grpc") => OtlpProtocol::Grpc,
             Some("http/protobuf") => OtlpProtocol::Http,
@@ -181,6 +179,12 @@ impl Environment<'_, '_> {
                 OtlpProtocol::Grpc
             }
         };
+        if protocol == OtlpProtocol::Http && !endpoint.contains("://") {
+            let message = "is no URL";
+            self.report
+                .variable(Severity::Error, env::OTEL_EXPORTER_OTLP_ENDPOINT, message)
+                .hint(format!("write `http://{endpoint}`"));
+        }
         let millis = self.at_least_one(env::OTEL_METRIC_EXPORT_INTERVAL).unwrap_or(5000);
         let interval = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
         let service_name = self.text(env::OTEL_SERVICE_NAME);
