@@ -115,6 +115,24 @@ fn every_figure_stands_in_the_table_of_metrics() {
 }
 
 #[test]
+fn the_dashboard_and_the_alerts_ask_for_figures_that_there_are() {
+    let dashboard = read("deploy/grafana.json");
+    let shown: Value = serde_json::from_str(&dashboard).expect("the dashboard is JSON");
+    assert!(shown["panels"].as_array().is_some_and(|panels| panels.len() > 10));
+    let names: Vec<String> = figure::ALL.iter().map(|figure| figure.prometheus_name()).collect();
+    let text = dashboard + &read("docs/src/metrics.md");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let asked: BTreeSet<&str> =
+        text.split(|c| !is_part(c)).filter(|word| word.starts_with("conserver_")).collect();
+    assert!(asked.len() >= names.len(), "the page names every figure");
+    for name in asked {
+        let figure = ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending));
+        let known = |name: &str| names.iter().any(|figure| figure == name);
+        assert!(known(name) || figure.is_some_and(known), "there is no figure `{name}`");
+    }
+}
+
+#[test]
 fn every_key_of_the_configuration_is_explained() {
     let schema = schema(&registry());
     let page = read("docs/src/configuration.md");
