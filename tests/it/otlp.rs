@@ -123,6 +123,26 @@ fn a_collector_gets_metrics_and_linked_traces_over_http() {
     traces_and_metrics_arrive(&site, &collector);
 }
 
+#[test]
+fn a_worker_alone_exports_what_it_counts() {
+    let collector = Collector::grpc();
+    let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    statsd.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let site = site_at(&collector.url).env("CONSERVER_STATSD", statsd.local_addr().unwrap().to_string());
+    let mut worker = site.setup.start(&["worker"]);
+    let id = push_traced(&site, &mut Vcons::new(18));
+    until("it is done", || site.db.len("out") == 1);
+    assert!(worker.stop().success());
+    let processed = collector.sums("conserver.main_loop.count_vcons_processed");
+    assert_eq!(processed, [(with(&[("chain.name", "main")]), 1.0)].into());
+    assert_eq!(spans_of(&collector.received(), &id).len(), 3);
+    let mut packet = [0; 65536];
+    until("StatsD hears of it", || {
+        let bytes = statsd.recv(&mut packet).unwrap();
+        String::from_utf8_lossy(&packet[..bytes]).contains("conserver.main_loop.count_vcons_processed:1|c")
+    });
+}
+
 /// The system's certificates, as far as the program is concerned.
 fn trusting(collector: &Collector) -> Site {
     site_at(&collector.url).env("SSL_CERT_FILE", collector.authority().display().to_string())
