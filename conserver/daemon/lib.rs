@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use conserver_core::registry::Registry;
+use conserver_links::jq_link;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -41,6 +42,10 @@ pub fn main() -> ExitCode {
 /// Runs the command line of this process with further links and storages: a site that builds its own program
 /// registers them here. Worker processes are started from the same program, so they know them too.
 pub fn main_with(register: fn(&mut Registry)) -> ExitCode {
+    // A link may have started this program again for work that has to be bounded from outside.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == jq_link::host::ARGUMENT) {
+        return jq_link::host::serve();
+    }
     let wiring = Wiring::new(register);
     let cli = Cli::parse();
     // Only fails if a provider was installed before, which is as good.
