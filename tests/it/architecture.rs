@@ -46,6 +46,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["conserver-core", "conserver"]),
     ("opentelemetry_sdk", &["conserver"]),
     ("opentelemetry-otlp", &["conserver"]),
+    ("jaq-core", &["conserver-links"]),
     ("libloading", &["conserver-links-dynamic"]),
     ("tracing-subscriber", &["conserver", "conserver-benches"]),
     ("rcgen", &["conserver-testkit"]),

@@ -20,6 +20,7 @@ mod dropin;
 mod exclusive;
 mod generated;
 mod health;
+mod jq;
 mod metrics;
 mod oracle;
 mod otlp;

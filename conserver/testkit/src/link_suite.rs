@@ -86,6 +86,16 @@ pub async fn running_on_its_own_output_changes_nothing(fixture: LinkFixture) {
     assert!(same(&rendered(&second), &output), "first {output}\nsecond {}", rendered(&second));
     assert_eq!(second.flow, first.flow);
     assert_eq!(second.effects, first.effects);
+
+    // Nor where the document is odd, if the link has an outcome for it.
+    for (name, document) in shapes() {
+        let vcon = vcon(&document);
+        let Ok(first) = fixture.link.run(&context(&vcon), Some(vcon)).await else { continue };
+        let output = rendered(&first);
+        let second = run(&fixture, &output).await;
+        assert!(same(&rendered(&second), &output), "{name}: first {output}\nsecond {}", rendered(&second));
+        assert_eq!((second.flow, second.effects), (first.flow, first.effects), "{name}");
+    }
 }
 
 /// See [`CASES`].
@@ -112,10 +122,7 @@ pub async fn an_unchanged_document_is_the_same_one(fixture: LinkFixture) {
 
 /// See [`CASES`].
 pub async fn no_document_makes_it_panic(fixture: LinkFixture) {
-    let mut vcons = Vcons::new(40);
-    let mut documents = vec![("legacy", vcons.legacy()), ("chat", vcons.chat()), ("mail", vcons.mail())];
-    documents.extend(vcons.odd());
-    for (name, document) in documents {
+    for (name, document) in shapes() {
         let vcon = vcon(&document);
         match fixture.link.run(&context(&vcon), Some(vcon.clone())).await {
             Ok(outcome) => assert!(outcome.vcon.is_some(), "{name}: the document is lost"),
@@ -133,6 +140,14 @@ pub async fn no_document_is_needed_or_told(fixture: LinkFixture) {
     } else {
         assert!(result.expect("it runs without a document").vcon.is_none());
     }
+}
+
+/// Documents of every shape: media, old names, and all that is odd.
+fn shapes() -> Vec<(&'static str, Value)> {
+    let mut vcons = Vcons::new(40);
+    let mut documents = vec![("legacy", vcons.legacy()), ("chat", vcons.chat()), ("mail", vcons.mail())];
+    documents.extend(vcons.odd());
+    documents
 }
 
 async fn run(fixture: &LinkFixture, document: &Value) -> LinkOutcome {
