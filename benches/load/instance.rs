@@ -1,7 +1,7 @@
 //! A private Redis with documents in it, and the daemon on it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -81,20 +81,7 @@ impl Instance {
     pub(crate) fn daemon(&mut self, config: &str, workers: usize) -> anyhow::Result<Daemon> {
         let file = self.folder.path().join("chains.yaml");
         fs::write(&file, format!("conserver: 1\nredis: {{url: {}}}\n{config}", self.server.url()))?;
-        let mut program = std::env::current_exe().context("find this program")?;
-        program.set_file_name("conserver-under-load");
-        let child = Command::new(&program)
-            .args(["run", "--no-api", "--log", "warn", "--workers", &workers.to_string(), "-c"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| {
-                format!(
-                    "start `{}` (build it: cargo build --release -p conserver-benches)",
-                    program.display()
-                )
-            })?;
-        let daemon = Daemon { child };
+        let daemon = Daemon::start(&file, workers)?;
         let start = Instant::now();
         while daemon.workers().len() < workers || !self.all_registered(workers)? {
             anyhow::ensure!(
@@ -120,6 +107,25 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// Starts it on a configuration; does not wait.
+    pub(crate) fn start(file: &Path, workers: usize) -> anyhow::Result<Self> {
+        let mut program = std::env::current_exe().context("find this program")?;
+        program.set_file_name("conserver-under-load");
+        let child = Command::new(&program)
+            .args(["run", "--no-api", "--log", "warn", "--workers", &workers.to_string(), "-c"])
+            .arg(file)
+            .env_remove("REDIS_URL")
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| {
+                format!(
+                    "start `{}` (build it: cargo build --release -p conserver-benches)",
+                    program.display()
+                )
+            })?;
+        Ok(Self { child })
+    }
+
     /// Pids of the workers.
     pub(crate) fn workers(&self) -> Vec<u32> {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());

@@ -2,6 +2,7 @@
 //! how to repeat them and which ratios are promised.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod bare;
 mod floor;
 mod instance;
 mod resp;
@@ -40,6 +41,8 @@ enum Scenario {
     Postgres,
     /// Documents of 10 MB, against GET and SET; memory.
     Large,
+    /// The tag chain without Redis, against the bare loop on the same file; an idle worker.
+    Embedded,
     /// From a push to the start of a run, over 50 idle lists.
     Latency,
     /// CPU and memory of an idle worker; from start to the first vCon done.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Scenario::FanOut,
         Scenario::Postgres,
         Scenario::Large,
+        Scenario::Embedded,
         Scenario::Latency,
         Scenario::Idle,
     ];
@@ -66,6 +70,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Scenario::FanOut => scenarios::fan_out::measure()?,
             Scenario::Postgres => scenarios::postgres::measure(cli.rounds)?,
             Scenario::Large => scenarios::large::measure()?,
+            Scenario::Embedded => scenarios::embedded::measure(cli.rounds)?,
             Scenario::Latency => scenarios::latency::measure()?,
             Scenario::Idle => scenarios::idle::measure()?,
         };

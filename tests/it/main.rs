@@ -17,6 +17,7 @@ mod site;
 
 mod docs;
 mod dropin;
+mod embedded;
 mod exclusive;
 mod generated;
 mod health;

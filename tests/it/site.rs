@@ -45,8 +45,7 @@ impl Site {
 
     /// The same, on a machine of its own.
     pub(crate) fn faulty_alone(config: &str) -> Self {
-        let turn = Turn::Alone(LOAD.write().unwrap_or_else(PoisonError::into_inner));
-        Self::with(&faulty(), config, turn)
+        Self::with(&faulty(), config, Turn::Alone(alone()))
     }
 
     fn with(program: &Path, config: &str, turn: Turn) -> Self {
@@ -92,12 +91,17 @@ impl Site {
     }
 }
 
+/// Keeps all other tests waiting, for as long as it lives.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    LOAD.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn shared() -> Turn {
     Turn::Shared(LOAD.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The program of `tests/faulty`, which cargo builds with the tests.
-fn faulty() -> PathBuf {
+pub(crate) fn faulty() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_conserver")).with_file_name("examples").join("faulty");
     assert!(path.is_file(), "`{}` is not there: cargo build --example faulty", path.display());
     path

@@ -158,6 +158,8 @@ impl Place {
     }
 
     fn opening(&self, error: sqlx::Error) -> Error {
-        classify(&format!("open `{}`", self.database().display()), error)
+        let error = classify(&format!("open `{}`", self.database().display()), error);
+        // A file that is none, or damaged, does not heal by waiting.
+        if error.kind() == ErrorKind::Internal { error.class(Class::Permanent) } else { error }
     }
 }

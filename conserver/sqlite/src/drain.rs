@@ -39,10 +39,12 @@ impl SqliteQueue {
 
 /// Returns a page of one list. Parked ids stay while their first occurrence is in flight: its settlement returns them.
 async fn page(session: &mut Session, list: QueueName) -> Result<Drained> {
-    let look = "SELECT e.place, e.list, e.state FROM list l JOIN entry e ON e.list = l.key WHERE l.name = ? AND ( \
-                  e.state IN (3, 4) OR e.state = 1 AND NOT EXISTS \
-                  (SELECT 1 FROM entry o WHERE o.id = e.id AND o.state = 2)) \
-                ORDER BY e.state DESC, e.due, e.place LIMIT ?";
+    let look = "WITH of(list) AS (SELECT key FROM list WHERE name = ?1) \
+                SELECT place, list, state, due FROM entry WHERE state = 4 AND list = (SELECT list FROM of) UNION ALL \
+                SELECT place, list, state, due FROM entry WHERE state = 3 AND list = (SELECT list FROM of) UNION ALL \
+                SELECT place, list, state, due FROM entry e WHERE state = 1 AND list = (SELECT list FROM of) \
+                AND NOT EXISTS (SELECT 1 FROM entry o WHERE o.id = e.id AND o.state = 2) \
+                ORDER BY 3, 4 DESC, 1 DESC LIMIT ?2";
     let mut drained = Drained::default();
     let mut back = Vec::new();
     for row in session.rows(sql(look).bind(list.as_str()).bind(PAGE)).await? {
@@ -58,6 +60,8 @@ async fn page(session: &mut Session, list: QueueName) -> Result<Drained> {
         }
         back.push((entry.0, entry.1));
     }
+    // The last ones first, page by page: so the first one ends at the head.
+    back.reverse();
     // What earlier runs left is forgotten with it.
     let places: Vec<i64> = back.iter().map(|(place, _)| *place).collect();
     let forget = "UPDATE entry SET tries = NULL WHERE place IN (SELECT value FROM json_each(?))";

@@ -38,6 +38,21 @@ fn our_dialect_has_its_own_defaults() {
 }
 
 #[test]
+fn without_redis_there_is_a_folder_and_nothing_is_popped_for_good() {
+    let chain = "chains: {main: {links: []}}\n";
+    let by_default = plan(&format!("conserver: 1\n{chain}"));
+    assert_eq!(by_default.settings.data_dir.to_str(), Some("./conserver-data"));
+    let by_variable = with(&format!("conserver: 1\n{chain}"), &[("CONSERVER_DATA_DIR", "/data")]);
+    assert_eq!(by_variable.plan.unwrap().settings.data_dir.to_str(), Some("/data"));
+    let by_key = plan(&format!("conserver: 1\ndata_dir: /var/lib/x\n{chain}"));
+    assert_eq!(by_key.settings.data_dir.to_str(), Some("/var/lib/x"));
+    let beside = with(&format!("conserver: 1\ndata_dir: /data\nredis: redis://db\n{chain}"), &[]);
+    assert!(beside.problems.iter().any(|problem| problem.path == "data_dir" && !problem.is_error()));
+    let popped = with(&format!("conserver: 1\ndelivery: at-most-once\n{chain}"), &[]);
+    assert!(popped.problems.iter().any(|problem| problem.path == "delivery" && problem.is_error()));
+}
+
+#[test]
 fn the_reference_dialect_means_redis_and_one_at_a_time() {
     let text = "links: {a: {module: links.mark}}\nchains: {main: {ingress_lists: [in], links: [a]}}\n";
     let plan = plan(text);

@@ -1,0 +1,84 @@
+//! The promise without Redis: the same oracle, the same crashes, on the file.
+//!
+//! Two chains, one behind the other, with a link that takes its time. A producer pushes while faults happen in a random
+//! order (`CONSERVER_SEED` repeats one). Afterwards every id that was acknowledged has to be in the egress list once, with
+//! the right document in the file and in the folders, and nothing may be left anywhere. The short form always runs;
+//! `CONSERVER_ORACLE=long` runs ten times as much.
+
+mod fault;
+mod field;
+mod file;
+
+use std::time::{Duration, Instant};
+
+use conserver_testkit::daemon::Signal;
+use fault::Fault;
+use field::{Field, Producer};
+
+use crate::site::{until, within};
+
+#[test]
+fn nothing_is_lost_and_nothing_doubled_without_redis() {
+    let mut faults = vec![Fault::KillWorker; if crate::is_long() { 30 } else { 8 }];
+    for (fault, long, short) in
+        [(Fault::KillSupervisor, 3, 1), (Fault::KillHost, 3, 1), (Fault::FreezeWorker, 4, 1)]
+    {
+        faults.extend(vec![fault; if crate::is_long() { long } else { short }]);
+    }
+    let vcons = if crate::is_long() { 20_000 } else { 2000 };
+    let seed = std::env::var("CONSERVER_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("seed {seed}: {vcons} vCons, {} faults (CONSERVER_SEED={seed} repeats it)", faults.len());
+    fastrand::Rng::with_seed(seed).shuffle(&mut faults);
+
+    let start = Instant::now();
+    let mut field = Field::prepare();
+    let producer = Producer::start(field.folder(), field.oracle.clone(), vcons, seed);
+    for (n, fault) in faults.iter().enumerate() {
+        let due = vcons * (n + 1) / (faults.len() + 1);
+        within(Duration::from_secs(120), "the work goes on", || field.file.len("out") >= due);
+        field.suffer(*fault);
+    }
+    producer.finish();
+    field.wait_for_all();
+    let redelivered = field.redelivered();
+    println!("{} owed, {redelivered} redelivered, {:?} in all", field.owed(), start.elapsed());
+
+    let wrong = field.judge();
+    assert!(
+        wrong.is_empty(),
+        "{} broken promises:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
+    assert!(redelivered >= 100, "only {redelivered} were redelivered: the faults met too little work");
+    field.fresh_vcon_passes();
+}
+
+#[test]
+fn a_worker_that_is_stopped_while_it_writes_is_ended() {
+    let field = Field::prepare();
+    let producer = Producer::start(field.folder(), field.oracle.clone(), 0, 1);
+    // In the middle of a transaction: seen from outside, it holds the lock.
+    let mut caught = None;
+    until("a worker in the middle of a transaction", || {
+        for worker in field.daemon.usual_workers() {
+            worker.signal(Signal::STOP);
+            if field.file.holder() == Some(worker.pid) {
+                caught = Some(worker);
+                return true;
+            }
+            worker.signal(Signal::CONT);
+        }
+        std::thread::sleep(Duration::from_micros(fastrand::u64(0..3000)));
+        false
+    });
+    let worker = caught.expect("there was one just now");
+    let done = field.file.len("out");
+    until("it is ended", || !worker.is_alive());
+    until("the work goes on", || field.file.len("out") > done + 100);
+    producer.finish();
+    field.wait_for_all();
+    assert_eq!(field.judge(), Vec::<String>::new());
+    assert_eq!(field.daemon.told("holds up all others").len(), 1);
+}
