@@ -1,7 +1,8 @@
 //! Recovering what dead workers held: of this host at once, of other hosts when their lease has ended and we have
 //! been connected long enough to know.
 
-use std::time::Instant;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use conserver_core::event::VconsRecovered;
 use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
@@ -13,11 +14,16 @@ use crate::wiring::Backend;
 pub(crate) struct Recovery {
     backend: Backend,
     realm: String,
+    /// When it was last told who holds the backend.
+    told: Mutex<Option<Instant>>,
 }
+
+/// A process that holds the backend is named this often.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 impl Recovery {
     pub(crate) fn new(backend: Backend) -> Self {
-        Self { backend, realm: identity::realm() }
+        Self { backend, realm: identity::realm(), told: Mutex::default() }
     }
 
     /// Recovers workers of this host whose process is gone: those of a supervisor before us.
@@ -62,7 +68,14 @@ impl Recovery {
             );
             identity::kill(pid);
         } else {
-            tracing::warn!(pid, "a process holds the database, and nobody else can write");
+            let mut told = self.told.lock().expect("no panic while held");
+            if told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
+                *told = Some(Instant::now());
+                tracing::warn!(
+                    pid,
+                    "a process holds the database, and nobody else can write until it lets go or ends"
+                );
+            }
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! What to know about a folder before relying on it, in plain language.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use conserver_core::backend::{Advice, Gravity};
 use conserver_core::{Error, Result};
 use rustix::fs::{Access, StatVfs};
+use rustix::io::Errno;
 use sqlx::Row;
 
 use crate::queue::SqliteQueue;
@@ -123,8 +123,9 @@ fn refusal(directory: &Path) -> Option<Advice> {
         }
         Ok(()) => {
             let file = directory.join("conserver.db");
-            let cause = File::options().write(true).open(&file).err()?;
-            if cause.kind() == std::io::ErrorKind::NotFound {
+            // Asked, not opened: closing it would drop the locks that SQLite holds on it for this process.
+            let cause = rustix::fs::access(&file, Access::WRITE_OK).err()?;
+            if cause == Errno::NOENT {
                 return None;
             }
             format!("this process may not write `{}`: {cause}", file.display())

@@ -134,8 +134,8 @@ pub(crate) async fn settle(
     terms: Terms,
 ) -> Result<Vec<Settled>> {
     let mut held = held(session, &worker, &items).await?;
-    let is_alone = "SELECT suspects FROM worker WHERE name = ?";
-    let alone = session.number(sql(is_alone).bind(worker.as_str())).await?.unwrap_or(0) == 1;
+    let alone =
+        items.iter().any(|item| matches!(item.end, Ending::GiveBack)) && is_alone(session, &worker).await?;
     let mut together = Together::default();
     let mut after_documents = Vec::new();
     let mut answers = Vec::with_capacity(items.len());
@@ -191,6 +191,12 @@ impl Together {
             None => self.pushes.push((list, vec![occurrence])),
         }
     }
+}
+
+/// Whether the worker serves the suspect lane.
+async fn is_alone(session: &mut Session, worker: &WorkerId) -> Result<bool> {
+    let look = sql("SELECT suspects FROM worker WHERE name = ?").bind(worker.as_str());
+    Ok(session.number(look).await?.unwrap_or(0) == 1)
 }
 
 /// Which of these the worker still holds, by token.
