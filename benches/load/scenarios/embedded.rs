@@ -100,7 +100,8 @@ impl Folder {
 
 pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
     let documents = calls();
-    let (mut floors, mut daemons, mut ratios, mut idle) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
+    let (mut floors, mut daemons, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut costs, mut idle) = (Vec::new(), 0.0);
     for round in 0..rounds {
         let folder = Folder::prepare(&documents)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -118,7 +119,11 @@ pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
         let folder = Folder::prepare(&documents)?;
         let daemon = folder.daemon()?;
         std::thread::sleep(Duration::from_millis(500));
+        let workers = daemon.workers();
+        let seconds = || workers.iter().map(|pid| cpu_seconds(*pid)).sum::<f64>();
+        let before = seconds();
         let rate = folder.run()?;
+        costs.push((seconds() - before) / VCONS as f64 * 1e6);
         if round == 0 {
             std::thread::sleep(Duration::from_secs(2));
             let pid = daemon.workers().first().copied().unwrap_or(0);
@@ -135,6 +140,7 @@ pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
         promise("floor: bare loop on the file, 2 threads", median(&mut floors), "vCons/s", Bound::None),
         promise("embedded: tag chain, 2 workers", median(&mut daemons), "vCons/s", Bound::AtLeast(3000.0)),
         promise("embedded / floor", median(&mut ratios), "", Bound::AtLeast(0.5)),
+        promise("embedded: time of both workers", median(&mut costs), "µs/vCon", Bound::None),
         promise("embedded: idle worker", idle, "% of a core", Bound::AtMost(0.5)),
     ])
 }

@@ -28,6 +28,9 @@ const CACHE: i32 = -16_384;
 /// Statements that a connection keeps prepared: some grow with their batch, each size is another one.
 const STATEMENTS: usize = 256;
 
+/// Rows that a connection's thread may be ahead: with fewer it would wait for its reader in the middle of a batch.
+const ROWS: usize = 512;
+
 /// The files of one folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -69,6 +72,7 @@ impl Place {
             .foreign_keys(false)
             .busy_timeout(OPENING)
             .statement_cache_capacity(STATEMENTS)
+            .row_buffer_size(ROWS)
             .disable_statement_logging()
     }
 

@@ -1,6 +1,7 @@
 //! Taking ids: a look without a lock whether there is anything, and the transaction that takes it.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use conserver_core::queue::{ClaimRequest, Claimed, Entry, Lane, Lease, ListShare, Tries};
@@ -10,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::clock;
-use crate::queue::SqliteQueue;
+use crate::queue::{Base, SqliteQueue};
 use crate::session::{Session, failed, growing, numbers, rows, sql};
 use crate::share::{Room, Supply};
 use crate::writer::Keep;
@@ -66,17 +67,8 @@ impl SqliteQueue {
         let end = Instant::now() + request.wait;
         loop {
             let asked = Instant::now();
-            let look = look(&mut *base.reader().await?, &ask).await?;
-            let mut parked = false;
-            let claimed = if look.promises(&ask, clock::now()) {
-                let ask = ask.clone();
-                let take = self.write(Keep::Soon, "claim ids", move |session| Box::pin(take(session, ask)));
-                let (claimed, set_aside) = take.await?;
-                parked = set_aside;
-                claimed
-            } else {
-                look.nothing()
-            };
+            let (claimed, parked) = self.claim_once(base, &ask).await?;
+            self.is_busy.store(!claimed.leases.is_empty(), Ordering::Relaxed);
             let now = Instant::now();
             if !claimed.leases.is_empty() || claimed.unregistered || (now >= end && !parked) {
                 return Ok(claimed);
@@ -90,6 +82,19 @@ impl SqliteQueue {
                 tokio::time::sleep(rest).await;
             }
         }
+    }
+
+    /// One claim; also tells whether it set other occurrences aside.
+    async fn claim_once(&self, base: &Base, ask: &Ask) -> Result<(Claimed, bool)> {
+        // Where the last claim found something this one will: then a look costs more than it saves.
+        if !self.is_busy.load(Ordering::Relaxed) {
+            let look = look(&mut *base.reader().await?, ask).await?;
+            if !look.promises(ask, clock::now()) {
+                return Ok((look.nothing(), false));
+            }
+        }
+        let ask = ask.clone();
+        self.write(Keep::Soon, "claim ids", move |session| Box::pin(take(session, ask))).await
     }
 
     /// Everything this worker holds by the file's account. It waits for claims that are still under way.

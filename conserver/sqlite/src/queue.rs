@@ -1,6 +1,7 @@
 //! The queue: what it holds, and the contract, each method in the file of its subject.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ pub struct SqliteQueue {
     /// Names this process to the sweeper's election.
     pub(crate) sweeper: String,
     pub(crate) watch: Watch,
+    /// Whether the last claim found something.
+    pub(crate) is_busy: AtomicBool,
 }
 
 /// The connections of a process.
@@ -60,6 +63,7 @@ impl SqliteQueue {
             shown: format!("sqlite:{}", place.database().display()),
             bell: Bell::new(place.bell()),
             watch: Watch::new(&place),
+            is_busy: AtomicBool::new(false),
             place,
             options,
             base: OnceCell::new(),
