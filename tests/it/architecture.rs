@@ -11,18 +11,20 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("conserver-vcon", &[]),
     ("conserver-core", &["conserver-vcon"]),
+    ("conserver-generator", &["conserver-vcon"]),
     ("conserver-redis", &["conserver-core"]),
     ("conserver-sqlite", &["conserver-core"]),
     ("conserver-api", &["conserver-core"]),
     ("conserver-links", &["conserver-core"]),
     ("conserver-storage-*", &["conserver-core"]),
     ("conserver-storages", &["conserver-core", "conserver-storage-*"]),
-    ("conserver-testkit", &["conserver-core", "conserver-vcon"]),
+    ("conserver-testkit", &["conserver-core", "conserver-generator", "conserver-vcon"]),
     (
         "conserver",
         &[
             "conserver-api",
             "conserver-core",
+            "conserver-generator",
             "conserver-links",
             "conserver-redis",
             "conserver-sqlite",

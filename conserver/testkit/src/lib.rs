@@ -28,6 +28,7 @@ pub mod queue_suite;
 pub mod redis;
 pub mod storage_suite;
 pub mod store_suite;
-pub mod vcons;
 
+/// The generator of documents.
+pub use conserver_generator as vcons;
 pub use process::{free_port, wait_until};

@@ -1,9 +1,12 @@
-//! Generated vCons: the same ones for the same seed, of every shape that real ones come in.
+//! Generated vCons: the same ones for the same seed, of every shape that real ones come in. All text is made up.
 //!
-//! The usual one is a telephone call of about 4.4 kB with transcript and summary, which is what deployed conservers
-//! mostly carry. The others differ in one thing each: the medium, the size, the age of the format, odd content, or
-//! what is broken about them. All text is made up.
+//! * [`Conversations`] is a day in a call centre, as the demo plays it.
+//! * [`Vcons`] makes single documents for tests. The usual one is a telephone call of about 4.4 kB with transcript
+//!   and summary, which is what deployed conservers mostly carry. The others differ in one thing each: the medium,
+//!   the size, the age of the format, odd content, or what is broken about them.
 
+mod conversation;
+mod language;
 mod odd;
 mod text;
 
@@ -14,6 +17,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use conversation::{Channel, Conversation, Conversations, Fault, OVERSIZE};
 pub use odd::{Broken, broken};
 
 /// What generated ids end in: the hash of this host name.
@@ -97,8 +101,7 @@ impl Vcons {
         let topic = text::topic(&mut self.rng);
         let (id, start) = (self.id(), self.now());
         let message = |(index, line): (i64, &&str)| {
-            let at =
-                Timestamp::from_second(start.as_second() + 20 * index).expect("a moment of this century");
+            let at = moment(start.as_second() + 20 * index);
             json!({
                 "type": "text", "start": at.to_string(), "parties": [index % 2], "mediatype": "text/plain",
                 "encoding": "none", "body": line,
@@ -172,7 +175,7 @@ impl Vcons {
 
     /// The moment of the next conversation.
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(EPOCH + 97 * self.made).expect("a moment of this century")
+        moment(EPOCH + 97 * self.made)
     }
 
     fn next(&mut self) {
@@ -219,6 +222,11 @@ fn rename(entry: &mut Value, from: &str, to: &str) {
     let object = entry.as_object_mut().expect("entries are objects");
     let value = object.shift_remove(from).expect("the entry has this member");
     object.insert(to.to_owned(), value);
+}
+
+/// A moment by its Unix seconds.
+fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).expect("a moment of this century")
 }
 
 /// To a tenth of a second.
