@@ -22,6 +22,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  conserver demo                            See it work, without Redis or a file
   conserver check -c chains.yaml            Is the configuration right?
   conserver run -c chains.yaml --workers 2  Run it
   conserver push -l ingress call.vcon.json  Store a vCon and queue its id
@@ -44,6 +45,10 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See it work: conversations through a real pipeline, one worker of which is killed half-way.
+    ///
+    /// It needs no Redis, no network and no configuration, and leaves nothing behind.
+    Demo(DemoArgs),
     /// Run the supervisor: workers, recovery of crashed ones, and the API.
     Run(RunArgs),
     /// Run one worker in this process, without a supervisor.
@@ -83,6 +88,26 @@ pub struct RunArgs {
     /// Run no API.
     #[arg(long)]
     pub no_api: bool,
+    /// Started by another program: ends with standard input.
+    #[arg(long, hide = true)]
+    pub supervised: bool,
+}
+
+/// `conserver demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many conversations.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub count: u64,
+    /// Which conversations: the same ones for the same number (default: others each time).
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Worker processes.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub workers: usize,
+    /// Leave it running afterwards, to be looked at with the other commands. Ctrl-C ends it.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// `conserver worker`.

@@ -62,6 +62,7 @@ pub fn main_with(register: fn(&mut Registry)) -> ExitCode {
 fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {
     let global = cli.global;
     match cli.command {
+        Command::Demo(args) => commands::demo::run(wiring, &args),
         Command::Run(args) => commands::run::run(wiring, &global, &args),
         Command::Worker(args) => commands::worker::run(wiring, &global, &args),
         Command::Api(args) => commands::api::run(wiring, &global, &args),

@@ -26,6 +26,16 @@ pub(crate) fn note(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
+/// Whether somebody looks at standard output, and what moves can be shown.
+pub(crate) fn is_watched() -> bool {
+    std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// The text in bold, on a terminal.
+pub(crate) fn bold(text: &str) -> String {
+    if std::io::stdout().is_terminal() { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+}
+
 /// A progress bar, where there are more items than `many` and somebody looks.
 pub(crate) fn progress(items: usize, many: usize) -> ProgressBar {
     if items > many && std::io::stderr().is_terminal() {

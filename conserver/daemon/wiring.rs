@@ -10,6 +10,7 @@ use conserver_core::chain::Chain;
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::guarded::{GuardedLink, GuardedStorage};
+use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
 use conserver_core::store::VconStore;
@@ -28,6 +29,7 @@ pub struct Wiring {
 pub(crate) struct Backend {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) store: Arc<dyn VconStore>,
+    pub(crate) intake: Arc<dyn Intake>,
     /// What both stand on.
     pub(crate) inspect: Arc<dyn Inspect>,
     /// Where that is, without credentials.
@@ -132,9 +134,15 @@ impl Wiring {
 }
 
 impl Backend {
-    fn of<T: Queue + VconStore + Inspect>(backend: Arc<T>) -> Self {
+    fn of<T: Queue + VconStore + Intake + Inspect>(backend: Arc<T>) -> Self {
         let shown = backend.shown().to_owned();
-        Self { queue: backend.clone(), store: backend.clone(), inspect: backend, shown }
+        Self {
+            queue: backend.clone(),
+            store: backend.clone(),
+            intake: backend.clone(),
+            inspect: backend,
+            shown,
+        }
     }
 }
 

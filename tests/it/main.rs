@@ -15,6 +15,7 @@ mod cli;
 mod db;
 mod site;
 
+mod demo;
 mod docs;
 mod dropin;
 mod embedded;

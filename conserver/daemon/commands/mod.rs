@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod check;
+pub(crate) mod demo;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod drain;

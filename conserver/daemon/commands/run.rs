@@ -7,6 +7,7 @@ use crate::figures::Instance;
 use crate::supervisor::{Options, Supervisor};
 use crate::telemetry::{self, Exports};
 use crate::wiring::Wiring;
+use crate::worker::inbox;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
@@ -22,6 +23,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::R
     }
     let listen =
         (!args.no_api).then(|| args.listen.clone().unwrap_or_else(|| plan.settings.api.listen.clone()));
-    let options = Options { listen, log: global.log.clone(), instance };
+    let owner = args.supervised.then(inbox::listen).transpose()?;
+    let options = Options { listen, log: global.log.clone(), instance, owner };
     super::block_on(async { Supervisor::new(wiring.clone(), file, plan, options)?.run().await })
 }

@@ -16,6 +16,7 @@ use conserver_core::event::{ChildEnded, ConfigChanged, VconsRecovered};
 use conserver_core::queue::Strikes;
 use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::child::Process;
 use self::death::OutOfMemory;
@@ -25,6 +26,7 @@ use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
 use crate::wiring::{Backend, Wiring, dead_letter_lists, ingress_lists, named_dlqs};
+use crate::worker::inbox::Message;
 
 /// How often it looks around.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) log: Option<String>,
     /// Where the figures of all children come together.
     pub(crate) instance: Instance,
+    /// Ends with the program that started us, if there is one.
+    pub(crate) owner: Option<UnboundedReceiver<Message>>,
 }
 
 pub(crate) struct Supervisor {
@@ -167,6 +171,7 @@ impl Supervisor {
                 _ = signals.hangup.recv() => self.reload(true).await,
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
+                () = gone(&mut self.options.owner) => break,
             }
         }
         self.stop(&mut signals).await;
@@ -435,6 +440,14 @@ impl Supervisor {
     fn kill_all(&self) {
         tracing::error!("killing workers that do not end; what they held is put back");
         self.places.values().filter_map(|place| place.process.as_ref()).for_each(Process::kill);
+    }
+}
+
+/// Completes when the program that started us is gone; never, if nobody did.
+async fn gone(owner: &mut Option<UnboundedReceiver<Message>>) {
+    match owner {
+        Some(owner) => while owner.recv().await.is_some() {},
+        None => std::future::pending().await,
     }
 }
 

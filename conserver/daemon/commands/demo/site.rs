@@ -1,0 +1,106 @@
+//! Where the demo takes place: a temporary folder, a configuration in it, and `conserver run` on that.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use conserver_core::config::env::Vars;
+use conserver_core::config::{self, Plan};
+use conserver_core::vcon::Limits;
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::wiring::{Backend, Wiring};
+
+/// The pipeline; `{folder}` is where it takes place.
+const CHAINS: &str = include_str!("chains.yaml");
+/// How long an orderly end may take.
+const END: Duration = Duration::from_secs(10);
+
+/// An environment in which nothing is set: what the user has set is for another conserver.
+struct Nothing;
+
+impl Vars for Nothing {
+    fn get(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The folder with what runs in it; all of it is gone with [`Site::leave`].
+pub(super) struct Site {
+    folder: TempDir,
+    daemon: Child,
+    pub(super) plan: Plan,
+    pub(super) backend: Backend,
+}
+
+impl Site {
+    /// Makes the folder and starts the daemon.
+    pub(super) fn build(wiring: &Wiring, workers: usize) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("conserver-demo-").tempdir().context("make a folder")?;
+        let shown = folder.path().to_str().context("the folder for temporary files is not named in UTF-8")?;
+        let text = CHAINS.replace("{folder}", shown);
+        let file = folder.path().join("chains.yaml");
+        std::fs::write(&file, &text).context("write the configuration")?;
+        let loaded = config::load(&text, &file.display().to_string(), &Nothing, wiring.registry());
+        let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        let plan = loaded
+            .plan
+            .with_context(|| format!("this build cannot run the demo: {}", problems.join("; ")))?;
+        let backend = wiring.connect(&plan.settings)?;
+        let daemon = start(folder.path(), &file, workers).context("start the pipeline")?;
+        Ok(Self { folder, daemon, plan, backend })
+    }
+
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder().join("chains.yaml")
+    }
+
+    /// Where the storage `archive` keeps its files.
+    pub(super) fn archive(&self) -> PathBuf {
+        self.folder().join("archive")
+    }
+
+    /// What documents may be like.
+    pub(super) fn limits(&self) -> Limits {
+        self.plan.settings.limits()
+    }
+
+    /// The last that the daemon told.
+    pub(super) fn end_of_log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(10).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Stops the daemon, and waits for its end; the folder goes with `self`. A daemon that does not end is killed, which its
+    /// workers notice by themselves.
+    pub(super) async fn leave(&mut self) {
+        if let Some(pid) = self.daemon.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+            // It may have ended this instant, which is what was wanted.
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        if tokio::time::timeout(END, self.daemon.wait()).await.is_err() {
+            let _ = self.daemon.kill().await;
+        }
+    }
+}
+
+/// `conserver run`, with a pipe whose end tells it that we are gone.
+fn start(folder: &Path, config: &Path, workers: usize) -> anyhow::Result<Child> {
+    let log = std::fs::File::create(folder.join("log"))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("run").arg("--supervised").arg("--no-api").arg("--workers").arg(workers.to_string());
+    command.arg("-c").arg(config).arg("--log").arg("info").current_dir(folder).env_clear();
+    // A group of its own: Ctrl-C is for us, who then stop it in order.
+    command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).process_group(0);
+    Ok(command.kill_on_drop(true).spawn()?)
+}
