@@ -16,6 +16,7 @@ mod db;
 mod site;
 
 mod demo;
+mod deploy;
 mod docs;
 mod dropin;
 mod embedded;
