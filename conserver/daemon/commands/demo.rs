@@ -73,6 +73,9 @@ pub(crate) fn run(wiring: &Wiring, args: &DemoArgs) -> anyhow::Result<Exit> {
             }
             Some(outcome) => outcome,
         };
+        if output::is_watched() {
+            output::note("\nremoving its folder, file by file");
+        }
         site.leave().await;
         exit
     })
@@ -91,7 +94,7 @@ async fn play(site: &Site, args: &DemoArgs) -> anyhow::Result<Exit> {
         if let Some(id) = sight.first_through() {
             display.first(site, id, begun.elapsed()).await?;
         }
-        if casualty.is_none() && sight.finished >= args.count / 2 {
+        if casualty.is_none() && sight.finished >= args.count.div_ceil(2) {
             casualty = Casualty::choose(site, begun.elapsed()).await?;
         }
         if let Some(casualty) = &mut casualty {

@@ -39,7 +39,8 @@ pub(super) struct Site {
 impl Site {
     /// Makes the folder and starts the daemon.
     pub(super) fn build(wiring: &Wiring, workers: usize) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("conserver-demo-").tempdir().context("make a folder")?;
+        let folder = tempfile::Builder::new().prefix("conserver-demo-").tempdir();
+        let folder = folder.context("make a temporary folder (TMPDIR says where)")?;
         let shown = folder.path().to_str().context("the folder for temporary files is not named in UTF-8")?;
         let text = CHAINS.replace("{folder}", shown);
         let file = folder.path().join("chains.yaml");
