@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Moves vCons through chains of links into storages, and loses none.
 ///
@@ -72,8 +72,23 @@ pub enum Command {
     Drain(DrainArgs),
     /// Look at the backend, the storages and what lies around; say what is wrong and what to do.
     Doctor(DoctorArgs),
+    /// Run a chain on files, without any queue: what does each link change, and how long does it take?
+    ///
+    /// Nothing is stored and no list gets an id, but links do what they do: a webhook is called.
+    Try(TryArgs),
+    /// Say what is wrong with vCon files: every finding with its place, its rule and the section of the draft.
+    Validate(ValidateArgs),
+    /// Draw the configuration: lists, chains, links, storages, and what feeds what.
+    Graph(GraphArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema(SchemaArgs),
+    /// Print completions for a shell.
+    ///
+    /// bash: conserver completions bash > /etc/bash_completion.d/conserver
+    #[command(verbatim_doc_comment)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for every command into a folder.
+    Man(ManArgs),
 }
 
 /// `conserver run`.
@@ -329,6 +344,88 @@ pub struct SchemaArgs {
     /// Compare with this file instead of printing; fails if it is stale.
     #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
+}
+
+/// `conserver try`.
+#[derive(Debug, Args)]
+pub struct TryArgs {
+    /// The chain.
+    pub chain: String,
+    /// vCon files (`-` reads one from standard input).
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Stop after this link.
+    #[arg(long, value_name = "LINK")]
+    pub until: Option<String>,
+    /// Write the storages of the chain too.
+    #[arg(long)]
+    pub store: bool,
+    /// Print what happened as JSON, one vCon per line, with the document as it is in the end.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// vCon files, or folders of `.json` and `.vcon` files (`-` reads one from standard input).
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// Which rules: what a pipeline relies on, or all of draft-ietf-vcon-vcon-core-04.
+    #[arg(long, value_enum, default_value_t = Rules::Ingest, value_name = "PROFILE")]
+    pub profile: Rules,
+    /// Warnings fail too.
+    #[arg(long)]
+    pub strict: bool,
+    /// Only the summary.
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+    /// Print findings and summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Rules of validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rules {
+    /// What a pipeline must be able to rely on.
+    Ingest,
+    /// All of the draft.
+    #[value(name = "core-04")]
+    Core04,
+}
+
+/// `conserver graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The language: Mermaid (GitHub, GitLab and mdBook draw it) or Graphviz.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid, value_name = "FORMAT")]
+    pub format: GraphFormat,
+}
+
+/// Languages of graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// A Graphviz digraph.
+    Dot,
+}
+
+/// `conserver completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `conserver man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where to write a page for every command; without it the main page is printed.
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// Reads `250ms`, `90s`, `5m`, `2h`, `7d`, or plain seconds.

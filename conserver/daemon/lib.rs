@@ -73,6 +73,11 @@ fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {
         Command::Dlq(args) => commands::dlq::run(wiring, &global, &args),
         Command::Drain(args) => commands::drain::run(wiring, &global, &args),
         Command::Doctor(args) => commands::doctor::run(wiring, &global, &args),
+        Command::Try(args) => commands::try_chain::run(wiring, &global, &args),
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Graph(args) => commands::graph::run(wiring, &global, &args),
+        Command::Completions(args) => Ok(commands::manual::completions(&args)),
+        Command::Man(args) => commands::manual::man(&args),
         Command::Schema(args) => commands::schema::run(wiring, &args),
     }
 }

@@ -87,6 +87,11 @@ impl TagRouterLink {
 
 #[async_trait]
 impl Link for TagRouterLink {
+    fn feeds(&self) -> Vec<QueueName> {
+        let mut seen = HashSet::new();
+        self.options.tag_routes.values().filter(|list| seen.insert(*list)).cloned().collect()
+    }
+
     async fn run(&self, _cx: &LinkContext, vcon: Option<Vcon>) -> Result<LinkOutcome> {
         let vcon = needed(vcon)?;
         if self.options.tag_routes.is_empty() {

@@ -4,6 +4,7 @@
 //! changes, run with `INSTA_UPDATE=always` and read the difference.
 
 mod dead_letters;
+mod files;
 mod help;
 mod output;
 

@@ -137,6 +137,14 @@ pub trait Link: Send + Sync + 'static {
         LinkInfo::default()
     }
 
+    /// Lists that it may put ids on, for those who look at a configuration before it runs. The default: none.
+    ///
+    /// # Behaviour
+    /// * names every list that an [`Effect::Enqueue`] of it may name
+    fn feeds(&self) -> Vec<QueueName> {
+        Vec::new()
+    }
+
     /// Runs the step on one vCon.
     ///
     /// # Behaviour

@@ -7,10 +7,14 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod get;
+pub(crate) mod graph;
+pub(crate) mod manual;
 pub(crate) mod push;
 pub(crate) mod queues;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod try_chain;
+pub(crate) mod validate;
 pub(crate) mod worker;
 
 use anyhow::Context;

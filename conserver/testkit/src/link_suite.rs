@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use conserver_core::ErrorKind;
-use conserver_core::link::{Link, LinkContext, LinkOutcome};
+use conserver_core::link::{Effect, Link, LinkContext, LinkOutcome};
 use conserver_vcon::{Vcon, View};
 use serde_json::{Value, json};
 
@@ -27,6 +27,7 @@ pub struct LinkFixture {
 
 /// Every case, with the line of the contract that it is about.
 pub const CASES: &[(&str, &str)] = &[
+    ("every_list_it_feeds_is_named", "names every list that an [`Effect::Enqueue`] of it may name"),
     (
         "running_on_its_own_output_changes_nothing",
         "running on its own output changes nothing more (a crash repeats the chain from its first link)",
@@ -50,6 +51,7 @@ pub const CASES: &[(&str, &str)] = &[
 macro_rules! link_suite {
     ($fixture:expr) => {
         $crate::link_suite! { @tests $fixture =>
+            every_list_it_feeds_is_named
             running_on_its_own_output_changes_nothing
             unknown_members_survive
             an_unchanged_document_is_the_same_one
@@ -76,6 +78,16 @@ macro_rules! link_suite {
 /// Where a link runs in a test.
 pub fn context(vcon: &Vcon) -> LinkContext {
     LinkContext::new("main".into(), "under-test".into(), "main_ingress".into(), vcon.id().clone(), 0)
+}
+
+/// See [`CASES`].
+pub async fn every_list_it_feeds_is_named(fixture: LinkFixture) {
+    let feeds = fixture.link.feeds();
+    for effect in run(&fixture, &fixture.document).await.effects {
+        if let Effect::Enqueue { queue, .. } = effect {
+            assert!(feeds.contains(&queue), "it puts ids on `{queue}` and names {feeds:?}");
+        }
+    }
 }
 
 /// See [`CASES`].

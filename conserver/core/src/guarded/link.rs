@@ -11,7 +11,7 @@ use crate::config::plan::OnError;
 use crate::event::LinkRan;
 use crate::link::{Flow, Link, LinkContext, LinkInfo, LinkOutcome};
 use crate::policy::{Breaker, Call, Policy, PolicyOptions, Probe};
-use crate::{LinkName, Result};
+use crate::{LinkName, QueueName, Result};
 
 /// A link as the runner calls it. Shared by all chains that name it.
 pub struct GuardedLink {
@@ -66,6 +66,11 @@ impl GuardedLink {
     /// What the runner has to know about it.
     pub fn info(&self) -> LinkInfo {
         self.info
+    }
+
+    /// Lists that it may put ids on.
+    pub fn feeds(&self) -> Vec<QueueName> {
+        self.link.feeds()
     }
 
     /// What an error of it means.
