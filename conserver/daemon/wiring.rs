@@ -9,6 +9,7 @@ use conserver_core::backend::Inspect;
 use conserver_core::chain::Chain;
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
+use conserver_core::directory::Directory;
 use conserver_core::guarded::{GuardedLink, GuardedStorage};
 use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
@@ -30,6 +31,7 @@ pub(crate) struct Backend {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) store: Arc<dyn VconStore>,
     pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) directory: Arc<dyn Directory>,
     /// What both stand on.
     pub(crate) inspect: Arc<dyn Inspect>,
     /// Where that is, without credentials.
@@ -60,7 +62,7 @@ impl Wiring {
         Self { registry: Arc::new(registry) }
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
@@ -134,12 +136,13 @@ impl Wiring {
 }
 
 impl Backend {
-    fn of<T: Queue + VconStore + Intake + Inspect>(backend: Arc<T>) -> Self {
+    fn of<T: Queue + VconStore + Intake + Directory + Inspect>(backend: Arc<T>) -> Self {
         let shown = backend.shown().to_owned();
         Self {
             queue: backend.clone(),
             store: backend.clone(),
             intake: backend.clone(),
+            directory: backend.clone(),
             inspect: backend,
             shown,
         }

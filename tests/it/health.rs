@@ -34,7 +34,7 @@ fn an_instance_is_ready_while_its_workers_claim_and_alive_even_without_redis() {
     until("it is ready", || status("/ready") == Some(200) && status("/api/ready") == Some(200));
     assert_eq!(status("/health"), Some(200));
     let (unknown, body) = get(&address, "/nothing").unwrap();
-    assert!(unknown == 404 && body.contains("/ready"), "{body}");
+    assert!(unknown == 404 && body.contains("/openapi.json"), "{body}");
 
     site.redis.stop();
     until("it is not ready without Redis", || status("/ready") == Some(503));

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking, and the oracle shows its figures"
 )]
 
+mod api;
 mod architecture;
 mod bad_input;
 mod cli;

@@ -1,65 +1,104 @@
-//! The HTTP side: for now whether the instance lives and works.
+//! The HTTP side: every call of the Python server, and more.
 //!
 //! [`app`] makes a router from contracts alone, so that tests call it without a socket and it knows no backend.
+//! [`CALLS`] is the table of all calls and of who may make them.
 //!
-//! | path | answers |
+//! | file | what |
 //! |---|---|
-//! | `GET /health`, `GET /api/health` | 200 while this process lives; asks nobody |
-//! | `GET /metrics`, `GET /api/metrics` | figures of the whole instance, in Prometheus' text format |
-//! | `GET /ready`, `GET /api/ready` | 200 while a worker of this host has claimed, or proved its lists empty, in the last seconds; else 503 with the reason |
+//! | `serve` | from a socket to the router, with an end to every wait |
+//! | `gate` | around every request: who calls, may it, request id, headers, audit log |
+//! | `access` | the table of calls, keys, roles, partners |
+//! | `extract` | parameters and bodies within bounds |
+//! | `model` | the Python server's rules for a posted vCon |
+//! | `routes` | a file for each family of calls |
+//! | `fetch` | documents that only storages have, one look for everybody who asks |
+//! | `error` | what is answered when something is wrong |
+//! | `openapi` | the description of all calls |
 
-mod health;
-mod metrics;
-
-use std::sync::Arc;
-use std::time::Duration;
+mod access;
+mod audit;
+mod configuration;
+mod error;
+mod extract;
+mod fetch;
+mod gate;
+mod model;
+mod openapi;
+mod routes;
+mod serve;
+mod state;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use conserver_core::queue::Queue;
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::routing::{get, post};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-/// What the handlers need.
-#[derive(Clone)]
-pub struct State {
-    /// The queue, for the state of the workers.
-    pub queue: Arc<dyn Queue>,
-    /// Only workers of this realm count for `/ready`.
-    pub realm: String,
-    /// A worker that has made no progress for this long is not ready.
-    pub stale_after: Duration,
-    /// What `/metrics` shows, made when it is asked for.
-    pub figures: Arc<dyn Fn() -> String + Send + Sync>,
-    /// What `/health` reports.
-    pub version: String,
-    /// Prefix under which everything is served too: `/api`.
-    pub root_path: String,
-}
+pub use access::{CALLS, Call, Needs, markdown, may};
+pub use configuration::ConfigFile;
+pub use openapi::openapi_json;
+pub use serve::{serve, tls};
+pub use state::{Parts, State};
+
+use routes::{batch, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
 
 /// The router.
 pub fn app(state: State) -> Router {
-    let prefix = state.root_path.clone();
-    let routes = Router::new()
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
-        .with_state(state);
-    let app = Router::new().merge(routes.clone());
-    let app = if prefix.is_empty() { app } else { app.nest(&prefix, routes) };
-    app.fallback(not_found)
+    let settings = state.live().plan.settings.api.clone();
+    let mut router = routes(Router::new(), "");
+    if !settings.root_path.is_empty() {
+        router = routes(router, &settings.root_path);
+    }
+    let gate = axum::middleware::from_fn_with_state(state.clone(), gate::pass);
+    let router = router.method_not_allowed_fallback(gate::other_method).fallback(gate::unknown).layer(gate);
+    let router = if settings.cors.is_empty() { router } else { router.layer(cors(&settings.cors)) };
+    router.with_state(state)
 }
 
-/// Serves the router until `stop` completes and the requests under way are answered.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    state: State,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(listener, app(state)).with_graceful_shutdown(stop).await
+/// Every call under a prefix.
+fn routes(router: Router<State>, prefix: &str) -> Router<State> {
+    let at = |path: &str| format!("{prefix}{path}");
+    router
+        .route(&at("/version"), get(health::version))
+        .route(&at("/health"), get(health::health))
+        .route(&at("/ready"), get(health::ready))
+        .route(&at("/metrics"), get(metrics::metrics))
+        .route(&at("/openapi.json"), get(docs::description))
+        .route(&at("/stats/queue"), get(egress::depth))
+        .route(&at("/vcon"), get(vcons::list).post(ingest::create))
+        .route(&at("/vcon/{vcon_uuid}"), get(vcons::get).delete(vcons::delete))
+        .route(&at("/vcon/count"), get(egress::count))
+        .route(&at("/vcon/egress"), get(egress::egress))
+        .route(&at("/vcon/ingress"), post(egress::ingress))
+        .route(&at("/vcon/external-ingress"), post(ingest::external))
+        .route(&at("/vcons"), get(vcons::get_many).post(batch::create))
+        .route(&at("/vcons/search"), get(vcons::search))
+        .route(&at("/index_vcons"), get(vcons::index))
+        .route(&at("/dlq"), get(letters::ids))
+        .route(&at("/dlq/reprocess"), post(letters::reprocess))
+        .route(&at("/dlq/storage"), get(letters::storage_ids))
+        .route(&at("/dlq/storage/reprocess"), post(letters::reprocess_storage))
+        .route(&at("/dlq/letters"), get(letters::letters))
+        .route(&at("/dlq/facets"), get(letters::facets))
+        .route(&at("/dlq/replay"), post(letters::replay))
+        .route(&at("/dlq/discard"), post(letters::discard))
+        .route(&at("/queues"), get(queues::queues))
+        .route(&at("/queues/pause"), post(queues::pause))
+        .route(&at("/queues/resume"), post(queues::resume))
+        .route(&at("/workers"), get(queues::workers))
+        .route(&at("/chains"), get(queues::chains))
+        .route(&at("/config"), get(config::read).post(config::write))
 }
 
-async fn not_found() -> impl IntoResponse {
-    let hint = serde_json::json!({"detail": "Not Found", "hint": "this version serves /health, /ready and /metrics"});
-    (StatusCode::NOT_FOUND, axum::Json(hint))
+/// Pages of these origins may call.
+fn cors(origins: &[String]) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers(Any)
+        .expose_headers(["x-next-cursor", "x-request-id", "retry-after"].map(HeaderName::from_static))
+        .max_age(std::time::Duration::from_secs(600));
+    if origins.iter().any(|origin| origin == "*") {
+        return layer.allow_origin(Any);
+    }
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    layer.allow_origin(AllowOrigin::list(origins))
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use conserver_api::{ConfigFile, Parts, State};
+use conserver_core::config::{Problem, env};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Instance;
 use crate::cli::{ApiArgs, Global};
+use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Snapshot};
 use crate::identity;
@@ -18,13 +21,18 @@ use crate::worker::inbox::{self, Message};
 
 /// A worker that has neither claimed nor proved its lists empty for this long is not ready.
 const STALE: Duration = Duration::from_secs(10);
+/// How often keys and files are looked at.
+const RELOAD: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::Result<Exit> {
     let global = Global { log: global.log.clone().or_else(|| Some("info".to_owned())), ..global.clone() };
     let inbox = args.supervised.then(inbox::listen).transpose().context("listen to the supervisor")?;
     args.supervised.then(figures::report).transpose().context("speak to the supervisor")?;
-    super::block_on(async {
-        let instance = Instance::open(wiring, &global)?;
+    let file = File::read(&global)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(async {
+        let instance = Instance::of(wiring, &global, &file)?;
         let settings = &instance.plan.settings;
         let _exports = Exports::start(settings, (!args.supervised).then_some(figures::of_this_process));
         // Alone, it looks at the lists itself; else the supervisor tells what it and the workers know.
@@ -35,9 +43,19 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
         let (told, newest) = watch::channel(None);
         let supervised = inbox.is_some();
         let stop = stopped(inbox, told);
-        let address = args.listen.clone().unwrap_or_else(|| settings.api.listen.clone());
-        let state = conserver_api::State {
+        let config = ConfigFile {
+            path: file.path.clone(),
+            vars: Arc::new(env::Process),
+            registry: wiring.registry().clone(),
+        };
+        let state = State::new(Parts {
             queue: instance.backend.queue.clone(),
+            store: instance.backend.store.clone(),
+            intake: instance.backend.intake.clone(),
+            directory: instance.backend.directory.clone(),
+            storages: wiring.build(&instance.plan)?.storages,
+            plan: instance.plan.clone(),
+            file: Some(config.clone()),
             realm: identity::realm(),
             stale_after: STALE,
             figures: Arc::new(move || match &*newest.borrow() {
@@ -45,17 +63,59 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
                 None if supervised => String::new(),
                 None => figures::text(&figures::of_this_process()),
             }),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            root_path: settings.api.root_path.clone(),
-        };
+        });
+        let address = address(&state, args.listen.as_ref().unwrap_or(&settings.api.listen));
+        let tls = settings.api.tls.as_ref().map(conserver_api::tls).transpose();
+        let tls = tls.map_err(|error| anyhow::anyhow!("cannot speak TLS (`api.tls`): {error}"))?;
         let listener = tokio::net::TcpListener::bind(&address).await.with_context(|| {
             format!("cannot listen on `{address}` (choose another with --listen or CONSERVER_LISTEN, or run with --no-api)")
         })?;
-        tracing::info!(address = %listener.local_addr()?, "API listening");
-        conserver_api::serve(listener, state, stop).await?;
+        tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "API listening");
+        let reload = tokio::spawn(reload(state.clone(), config));
+        conserver_api::serve(listener, conserver_api::app(state), tls, stop).await?;
+        reload.abort();
         figures::flush();
         Ok(Exit::Ok)
     })
+}
+
+/// Where to listen: without a key nobody else's machine may come in.
+fn address(state: &State, wanted: &str) -> String {
+    let Some((host, port)) = wanted.rsplit_once(':').filter(|_| state.is_open()) else {
+        return wanted.to_owned();
+    };
+    let is_local = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
+    if is_local {
+        return wanted.to_owned();
+    }
+    tracing::warn!(
+        wanted,
+        "no API key is configured, so the API stays on this machine; \
+         set CONSERVER_API_TOKEN or `api: {{keys: …}}` to open it"
+    );
+    format!("127.0.0.1:{port}")
+}
+
+/// Takes over keys, lists and limits when the file, or a file that it or a variable names, has changed.
+async fn reload(state: State, file: ConfigFile) {
+    let mut told = false;
+    loop {
+        tokio::time::sleep(RELOAD).await;
+        let file = file.clone();
+        let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || file.load()).await else { continue };
+        match loaded.plan.filter(|_| !loaded.problems.iter().any(Problem::is_error)) {
+            Some(plan) => {
+                told = false;
+                state.renew(plan);
+            }
+            // The supervisor tells what is wrong with the file.
+            None if !told => {
+                told = true;
+                tracing::warn!("the changed configuration cannot be used; the API goes on with the old one");
+            }
+            None => {}
+        }
+    }
 }
 
 /// What the supervisor says.

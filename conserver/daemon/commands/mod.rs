@@ -36,7 +36,12 @@ struct Instance {
 impl Instance {
     /// Reads the configuration and names its backend; must be called inside the runtime.
     fn open(wiring: &Wiring, global: &Global) -> anyhow::Result<Self> {
-        let plan = File::read(global)?.plan_quietly(wiring)?;
+        Self::of(wiring, global, &File::read(global)?)
+    }
+
+    /// The same for a file that has been read.
+    fn of(wiring: &Wiring, global: &Global, file: &File) -> anyhow::Result<Self> {
+        let plan = file.plan_quietly(wiring)?;
         telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("warn")));
         let backend = wiring.connect(&plan.settings)?;
         Ok(Self { plan, backend })

@@ -20,6 +20,14 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// The entry that an element is, or its text.
+    pub(crate) fn of(index: usize, element: Element<'a>) -> Result<Self, &'a str> {
+        match element {
+            Element::Object(object) => Ok(Self { index, object }),
+            Element::Other(raw) => Err(raw),
+        }
+    }
+
     /// Returns the place in the section, counting entries that are no objects too. Other entries refer to
     /// this one by it.
     pub fn index(&self) -> usize {

@@ -18,7 +18,7 @@ use crate::entry::{self, Analysis, Attachment, Dialog, Entries, Entry, Party};
 use crate::error::DocumentError;
 use crate::form::{self, Form};
 use crate::id::VconId;
-use crate::json;
+use crate::json::{self, Elements};
 use crate::limits::Limits;
 use crate::section::Section;
 use crate::tags::{self, Edit};
@@ -242,6 +242,13 @@ impl Vcon {
     /// The entries of a section, without a type.
     pub(crate) fn section(&self, section: Section) -> Entries<'_, Entry<'_>> {
         self.entries(section)
+    }
+
+    /// Returns the elements of a top-level array in order: an object as an entry, anything else as it is written.
+    /// Nothing if the member is no array.
+    pub fn elements(&self, member: &str) -> impl Iterator<Item = Result<Entry<'_>, &str>> {
+        let elements = Elements::new(self.raw(member).unwrap_or_default());
+        elements.enumerate().map(|(index, (_, element))| Entry::of(index, element))
     }
 
     fn entries<'a, T: From<Entry<'a>>>(&'a self, section: Section) -> Entries<'a, T> {

@@ -119,7 +119,7 @@ variables! {
         UUID8_DOMAIN_NAME = "strolid.com": "Domain from which the ids of new vCons are made.",
     }
     Api {
-        CONSERVER_LISTEN = "0.0.0.0:8000": "Address and port of the API.",
+        CONSERVER_LISTEN = "127.0.0.1:8000": "Address and port of the API. Without any key it stays on this machine.",
         API_ROOT_PATH = "/api": "Path under which the API is served, beside `/`.",
         CONSERVER_API_TOKEN = "": "One key with all rights.",
         CONSERVER_API_TOKEN_FILE = "": "File with keys with all rights, one per line.",

@@ -21,6 +21,7 @@ pub mod redact;
 mod report;
 mod schema;
 pub mod settings;
+pub mod update;
 pub(crate) mod yaml;
 
 pub use load::{Loaded, load};

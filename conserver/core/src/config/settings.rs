@@ -3,6 +3,7 @@
 mod environment;
 mod file;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -102,10 +103,18 @@ pub struct ApiSettings {
     pub root_path: String,
     /// Header that carries the key, lowercase.
     pub header: String,
-    /// Keys; none: the API is open.
+    /// Keys; none: the API is open, and stays on this machine.
     pub keys: Vec<ApiKey>,
     /// Keys of partners that may only post to one list.
     pub ingress_auth: IndexMap<QueueName, Vec<Secret>>,
+    /// Origins whose pages may call it; `*` for all. None: no page of another origin.
+    pub cors: Vec<String>,
+    /// What it speaks TLS with.
+    pub tls: Option<TlsFiles>,
+    /// Ids that a list may hold before posts to it are refused; `None`: any number.
+    pub max_queue_length: Option<u64>,
+    /// Where it is written who changed what: JSON lines. `None`: nowhere.
+    pub audit: Option<PathBuf>,
 }
 
 /// One key of the API.
@@ -117,21 +126,34 @@ pub struct ApiKey {
     pub key: Secret,
     /// What it may do.
     pub role: Role,
+    /// The lists that an `ingest` key may post to.
+    pub lists: Vec<QueueName>,
+    /// Requests per second; `None`: as many as there come.
+    pub rate: Option<NonZeroU32>,
 }
 
-/// What a key may do; each role may do what the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Reads and searches vCons.
-    Reader,
-    /// Posts and deletes vCons, and puts ids on lists.
-    Writer,
-    /// Takes ids from lists, looks at queues, replays dead letters.
+    /// Posts vCons to the lists that the key names, and nothing else.
+    Ingest,
+    /// Reads and searches vCons, and looks at queues.
+    Viewer,
+    /// What a viewer may do; posts and deletes vCons, takes ids from lists, replays dead letters, pauses lists.
     Operator,
-    /// Reads and writes the configuration.
+    /// Everything, the configuration included.
     #[default]
     Admin,
+}
+
+/// Where the certificate of the API lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate with its chain, PEM.
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
 }
 
 /// Logs.
@@ -241,11 +263,15 @@ impl Default for Settings {
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {
-            listen: "0.0.0.0:8000".to_owned(),
+            listen: "127.0.0.1:8000".to_owned(),
             root_path: "/api".to_owned(),
             header: "x-conserver-api-token".to_owned(),
             keys: Vec::new(),
             ingress_auth: IndexMap::new(),
+            cors: Vec::new(),
+            tls: None,
+            max_queue_length: None,
+            audit: None,
         }
     }
 }

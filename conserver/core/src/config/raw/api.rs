@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -17,14 +18,32 @@ use crate::config::settings::Role;
 #[serde(default)]
 #[schemars(deny_unknown_fields, rename = "Api")]
 pub(crate) struct RawApi {
-    /// Address and port. Default: the variable `CONSERVER_LISTEN`, else `0.0.0.0:8000`.
+    /// Address and port. Default: the variable `CONSERVER_LISTEN`, else `127.0.0.1:8000`. Without any key it stays on this machine.
     pub(crate) listen: Option<String>,
     /// Path under which it is served, beside `/`. Default: the variable `API_ROOT_PATH`, else `/api`.
     pub(crate) root_path: Option<String>,
     /// Header that carries the key. Default: the variable `CONSERVER_HEADER_NAME`, else `x-conserver-api-token`.
     pub(crate) header: Option<String>,
-    /// Keys, beside those of `CONSERVER_API_TOKEN` and `CONSERVER_API_TOKEN_FILE`. Without any key the API is open.
+    /// Keys, beside those of `CONSERVER_API_TOKEN` and `CONSERVER_API_TOKEN_FILE`. Without any key the API is open, and stays on this machine.
     pub(crate) keys: Vec<RawKey>,
+    /// Origins whose pages may call the API: `https://console.example.com`, or `*`. Default: none.
+    pub(crate) cors: Vec<String>,
+    /// Certificate and key. Default: no TLS.
+    pub(crate) tls: Option<RawTls>,
+    /// Ids that a list may hold before posts to it are refused with 429. Default: any number.
+    pub(crate) max_queue_length: Option<u64>,
+    /// File that says who changed what, a JSON object on each line. Default: none.
+    pub(crate) audit: Option<String>,
+}
+
+/// What the API speaks TLS with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Tls")]
+pub(crate) struct RawTls {
+    /// File with the certificate and its chain, PEM.
+    pub(crate) cert: String,
+    /// File with the private key, PEM.
+    pub(crate) key: String,
 }
 
 /// One key.
@@ -38,9 +57,15 @@ pub(crate) struct RawKey {
     #[serde(deserialize_with = "not_empty")]
     #[schemars(with = "Text")]
     pub(crate) key: Secret,
-    /// What it may do: `reader`, `writer`, `operator` or `admin`, each including the ones before. Default: `admin`.
+    /// What it may do: `ingest`, `viewer`, `operator` or `admin`. Default: `admin`.
     #[serde(default)]
     pub(crate) role: Role,
+    /// The lists that a key with the role `ingest` may post to.
+    #[serde(default)]
+    pub(crate) lists: Vec<String>,
+    /// Requests per second. Default: any number.
+    #[serde(default)]
+    pub(crate) rate: Option<NonZeroU32>,
 }
 
 /// An empty key would let everybody in who sends an empty header.

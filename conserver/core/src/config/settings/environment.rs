@@ -115,7 +115,7 @@ impl Environment<'_, '_> {
                 let message = "is no address with a port";
                 self.report
                     .variable(Severity::Error, env::CONSERVER_LISTEN, message)
-                    .hint("write `0.0.0.0:8000`");
+                    .hint("write `127.0.0.1:8000`");
             }
         }
         if let Some(root) = self.vars.get(env::API_ROOT_PATH) {
@@ -129,6 +129,8 @@ impl Environment<'_, '_> {
                 name: env::CONSERVER_API_TOKEN.to_owned(),
                 key: Secret::new(token),
                 role: Role::Admin,
+                lists: Vec::new(),
+                rate: None,
             });
         }
         if let Some(file) = self.text(env::CONSERVER_API_TOKEN_FILE) {
@@ -265,5 +267,7 @@ fn keys_of(text: &str) -> impl Iterator<Item = ApiKey> {
         name: format!("{}:{}", env::CONSERVER_API_TOKEN_FILE, index + 1),
         key: Secret::new(line),
         role: Role::Admin,
+        lists: Vec::new(),
+        rate: None,
     })
 }

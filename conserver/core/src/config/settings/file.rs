@@ -3,7 +3,7 @@
 use conserver_vcon::BodyShape;
 
 use super::environment::{is_address, root_path};
-use super::{ApiKey, Delivery, Settings};
+use super::{ApiKey, Delivery, Role, Settings, TlsFiles};
 use crate::config::coerce::{DurationText, OneOrMany, Size, Text};
 use crate::config::env::{self, Vars};
 use crate::config::plan::Dialect;
@@ -117,7 +117,9 @@ fn rest(settings: &mut Settings, raw: &RawApi, report: &mut Report<'_>) {
         if is_address(listen) {
             settings.api.listen.clone_from(listen);
         } else {
-            report.error(&path.key("listen"), "this is no address with a port").hint("write `0.0.0.0:8000`");
+            report
+                .error(&path.key("listen"), "this is no address with a port")
+                .hint("write `127.0.0.1:8000`");
         }
     }
     if let Some(root) = &raw.root_path {
@@ -131,6 +133,22 @@ fn rest(settings: &mut Settings, raw: &RawApi, report: &mut Report<'_>) {
             name: key.name.clone().unwrap_or_else(|| format!("api.keys[{index}]")),
             key: key.key.clone(),
             role: key.role,
+            lists: key.lists.iter().map(QueueName::new).collect(),
+            rate: key.rate,
         });
+        if key.role == Role::Ingest && key.lists.is_empty() {
+            report
+                .error(&path.key("keys").index(index), "a key with the role `ingest` may post to no list")
+                .hint("write `lists: [NAME]`");
+        } else if key.role != Role::Ingest && !key.lists.is_empty() {
+            report
+                .warning(&path.key("keys").index(index).key("lists"), "counts for the role `ingest` only")
+                .hint("write `role: ingest`");
+        }
     }
+    settings.api.cors.clone_from(&raw.cors);
+    settings.api.tls =
+        raw.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone().into(), key: tls.key.clone().into() });
+    settings.api.max_queue_length = raw.max_queue_length;
+    settings.api.audit = raw.audit.as_ref().map(Into::into);
 }

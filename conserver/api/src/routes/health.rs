@@ -1,4 +1,4 @@
-//! Whether the instance lives, and whether it works.
+//! Whether the instance lives, whether it works, and what it is.
 
 use std::time::Duration;
 
@@ -8,15 +8,33 @@ use axum::http::StatusCode;
 use conserver_core::queue::WorkerStatus;
 use serde_json::{Value, json};
 
-use crate::State;
+use crate::state::{Live, State};
 
 /// One question to the backend may take this long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Tells that this process lives; asks nobody.
+#[utoipa::path(get, path = "/health", tag = "instance", responses((status = 200, description = "It lives", body = Object)))]
 pub(crate) async fn health(Extract(state): Extract<State>) -> Json<Value> {
-    Json(json!({"status": "healthy", "version": {"version": state.version}}))
+    Json(json!({"status": "healthy", "version": of_build(&state.live())}))
 }
 
+/// Tells what this build is.
+#[utoipa::path(get, path = "/version", tag = "instance", responses((status = 200, description = "The build", body = Object)))]
+pub(crate) async fn version(Extract(state): Extract<State>) -> Json<Value> {
+    Json(of_build(&state.live()))
+}
+
+fn of_build(live: &Live) -> Value {
+    let version = live.version();
+    json!({"version": version.version, "git_commit": version.commit, "build_time": version.build_time})
+}
+
+/// Tells whether a worker of this host is at work.
+#[utoipa::path(get, path = "/ready", tag = "instance", responses(
+    (status = 200, description = "A worker of this host is at work", body = Object),
+    (status = 503, description = "None is, with the reason", body = Object),
+))]
 pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, Json<Value>) {
     let (ready, why) = match tokio::time::timeout(PATIENCE, state.queue.workers()).await {
         Ok(Ok(workers)) => judge(&workers, &state),

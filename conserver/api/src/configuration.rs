@@ -1,0 +1,65 @@
+//! The configuration file: shown, checked, replaced.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use conserver_core::config::env::Vars;
+use conserver_core::config::{self, Loaded};
+use conserver_core::registry::Registry;
+
+/// Where the configuration lies, and what it is checked with.
+#[derive(Clone)]
+pub struct ConfigFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Where variables come from.
+    pub vars: Arc<dyn Vars + Send + Sync>,
+    /// The kinds of links and storages of this build.
+    pub registry: Arc<Registry>,
+}
+
+impl ConfigFile {
+    /// Reads and checks it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn load(&self) -> std::io::Result<Loaded> {
+        Ok(self.check(&self.read()?))
+    }
+
+    pub(crate) fn read(&self) -> std::io::Result<String> {
+        std::fs::read_to_string(&self.path)
+    }
+
+    /// Checks a text as if it stood in the file.
+    pub(crate) fn check(&self, text: &str) -> Loaded {
+        config::load(text, &self.path.display().to_string(), &*self.vars, &self.registry)
+    }
+
+    /// Keeps the old text beside the file, and puts the new one in its place in one step.
+    pub(crate) fn replace(&self, text: &str) -> std::io::Result<()> {
+        // A link stays a link: what it points to is replaced.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if path.exists() {
+            std::fs::copy(&path, beside(&path, "bak"))?;
+        }
+        let new = beside(&path, "new");
+        let mut file = std::fs::File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(old) = std::fs::metadata(&path) {
+            file.set_permissions(old.permissions())?;
+        }
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        std::fs::File::open(folder)?.sync_all()
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}

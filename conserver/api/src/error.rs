@@ -1,0 +1,175 @@
+//! What is answered when something is wrong: always JSON, `detail` as the Python server has it, and `hint`, the way out.
+
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use conserver_core::vcon::DocumentError;
+use conserver_core::{Error, ErrorKind};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::model::{Problem, Refusal};
+
+/// An answer that says no.
+#[derive(Debug)]
+pub(crate) struct ApiError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<u32>,
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// What is wrong: a sentence, or for 422 a list of objects with `type`, `loc`, `msg` and `input`.
+    #[schema(value_type = Object)]
+    detail: Value,
+    /// What to do about it.
+    hint: String,
+}
+
+/// Result with [`ApiError`].
+pub(crate) type Result<T> = std::result::Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<Value>, hint: impl Into<String>) -> Self {
+        let body = json!(ErrorBody { detail: detail.into(), hint: hint.into() });
+        Self(Box::new(Parts { status, body, retry_after: None }))
+    }
+
+    /// Says when it is worth trying again.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// Adds a member to the body.
+    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        self.0.body[name] = json!(value);
+        self
+    }
+
+    /// What the backend or a storage says, after what was wanted in the Python server's words.
+    pub(crate) fn backend(failed: &str, error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::Timeout => {
+                tracing::warn!(error = error.chain(), "{failed}");
+                let hint = "the backend is away or busy; try again, nothing was half done";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, failed, hint).retry_after(2)
+            }
+            ErrorKind::RateLimited => {
+                let hint =
+                    format!("{error}; wait until workers have caught up, or raise `api.max_queue_length`");
+                Self::new(StatusCode::TOO_MANY_REQUESTS, failed, hint).retry_after(5)
+            }
+            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, failed, error.to_string()),
+            ErrorKind::WrongType => {
+                let hint = format!("{error}; name another list, or remove that key");
+                Self::new(StatusCode::CONFLICT, failed, hint)
+            }
+            ErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, failed, error.to_string()),
+            ErrorKind::Unsupported => Self::new(StatusCode::NOT_IMPLEMENTED, failed, error.to_string()),
+            _ => {
+                tracing::error!(error = error.chain(), "{failed}");
+                let hint = "the log of the server says why, under this request's id";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, failed, hint)
+            }
+        }
+    }
+
+    pub(crate) fn rules(problems: &[Problem]) -> Self {
+        let hint = match problems {
+            [problem] => format!("{}: {}", place(problem), problem.msg),
+            problems => format!("{} problems, the first at {}", problems.len(), place(&problems[0])),
+        };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(problems), hint)
+    }
+
+    pub(crate) fn document(error: &DocumentError) -> Self {
+        let hint = error.to_string();
+        match error.rule() {
+            "too-large" => too_large(hint),
+            "not-utf8" | "too-deep" => unreadable(hint),
+            "not-an-object" => Self::rules(&[Problem::model_type(crate::model::Loc::whole_body(), "null")]),
+            "duplicate-key" => {
+                let problem = Problem::value(crate::model::Loc::whole_body(), &hint, "null");
+                Self::rules(&[problem])
+            }
+            _ => {
+                let problem = Problem::json_invalid(error.offset().unwrap_or(0), &hint);
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!([problem]), hint)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Document(error) => Self::document(&error),
+            Refusal::Rules(problems) => Self::rules(&problems),
+        }
+    }
+}
+
+fn place(problem: &Problem) -> String {
+    let place = serde_json::to_value(&problem.loc).unwrap_or_default();
+    let parts: Vec<String> = place
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+        .collect();
+    parts.join(".")
+}
+
+/// A body that cannot be read at all.
+pub(crate) fn unreadable(hint: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "There was an error parsing the body", hint)
+}
+
+/// A body that is larger than allowed.
+pub(crate) fn too_large(hint: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large", hint)
+}
+
+/// More than this process can hold at the moment.
+pub(crate) fn overloaded() -> ApiError {
+    let hint =
+        "the server holds as many bytes of requests as it may (`limits.max_bytes_in_flight`); try again";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Server is busy", hint).retry_after(1)
+}
+
+pub(crate) fn not_found(what: &str, hint: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, what, hint)
+}
+
+/// A path that exists, with another method.
+pub(crate) fn wrong_method(allowed: &str) -> Response {
+    let error = ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Method Not Allowed",
+        format!("this path takes {allowed}; see /openapi.json"),
+    );
+    let mut answer = error.into_response();
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(ALLOW, allowed);
+    }
+    answer
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Parts { status, body, retry_after } = *self.0;
+        let json = HeaderValue::from_static("application/json");
+        let mut answer = (status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
+        if let Some(seconds) = retry_after {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
+}

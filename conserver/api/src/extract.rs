@@ -1,0 +1,7 @@
+//! What handlers read off a request: parameters with the Python server's messages, and whole bodies within bounds.
+
+mod body;
+mod query;
+
+pub(crate) use body::{Budget, Payload};
+pub(crate) use query::{Query, header_text, path_uuid};

@@ -1,0 +1,93 @@
+//! Documents that only storages still have: one look per id, however many ask at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use conserver_core::store::Loaded;
+use conserver_core::vcon::{Vcon, VconId, View};
+use conserver_core::{Error, ErrorKind, Result};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use tokio::time::Instant;
+
+use crate::state::State;
+
+/// All storages together may take this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+type Answer = std::result::Result<Option<Bytes>, Arc<Error>>;
+type Look = Shared<BoxFuture<'static, Answer>>;
+
+/// Looks that are under way.
+#[derive(Default)]
+pub(crate) struct Fetches(Mutex<HashMap<VconId, Look>>);
+
+/// Documents by their ids, in order; what the store does not have is looked for in the storages.
+pub(crate) async fn documents(state: &State, ids: &[VconId]) -> Result<Vec<Option<Bytes>>> {
+    let loaded = state.store.load(ids).await?;
+    let mut found = Vec::with_capacity(ids.len());
+    for (id, loaded) in ids.iter().zip(loaded) {
+        found.push(match loaded {
+            Loaded::Found { json, .. } => Some(json),
+            Loaded::Missing => from_storages(state, id).await?,
+            Loaded::Unreadable(error) => return Err(error),
+        });
+    }
+    Ok(found)
+}
+
+/// Looks for one document in the storages and brings it back to the store.
+pub(crate) async fn from_storages(state: &State, id: &VconId) -> Result<Option<Bytes>> {
+    if state.storages.is_empty() {
+        return Ok(None);
+    }
+    let look = {
+        let mut looks = state.fetches.0.lock().expect("no panic while held");
+        let begin = || {
+            let (state, id) = (state.clone(), id.clone());
+            let look = async move {
+                let answer = look(&state, &id).await.map_err(Arc::new);
+                state.fetches.0.lock().expect("no panic while held").remove(&id);
+                answer
+            };
+            // A task of its own: it goes on when those who asked have gone, and others may have joined.
+            let task = tokio::spawn(look);
+            let ended = || Arc::new(Error::new(ErrorKind::Internal, "a look into the storages ended early"));
+            task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared()
+        };
+        looks.entry(id.clone()).or_insert_with(begin).clone()
+    };
+    look.await.map_err(|error| Error::new(error.kind(), error.chain()))
+}
+
+async fn look(state: &State, id: &VconId) -> Result<Option<Bytes>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut away = None;
+    for storage in state.storages.iter().filter(|storage| storage.info().can_get) {
+        match storage.get(id, Some(deadline)).await {
+            Ok(Some(vcon)) => return Ok(Some(bring_back(state, &vcon).await)),
+            Ok(None) => {}
+            // Only a storage that takes UUIDs alone says this, and it does not have the id.
+            Err(error) if error.kind() == ErrorKind::Invalid => {}
+            Err(error) => away = Some(error),
+        }
+    }
+    match away {
+        Some(error) => Err(Error::new(ErrorKind::Unavailable, error.chain())),
+        None => Ok(None),
+    }
+}
+
+async fn bring_back(state: &State, vcon: &Vcon) -> Bytes {
+    let settings = &state.live().plan.settings;
+    let json = vcon.render(View::Write(settings.body_shape));
+    let limits = settings.limits();
+    if let Ok(written) = Vcon::parse(vcon.id().clone(), json.clone(), &limits)
+        && let Err(error) = state.store.restore(&written, settings.vcon_expiry).await
+    {
+        tracing::warn!(vcon = %vcon.id(), error = error.chain(), "cannot bring a stored vCon back");
+    }
+    json
+}

@@ -1,0 +1,106 @@
+//! The configuration is read and replaced.
+
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::response::Response;
+use conserver_core::config::{Problem, update};
+use serde_json::{Value, json};
+
+use super::{json, nothing};
+use crate::configuration::ConfigFile;
+use crate::error::{ApiError, Result};
+use crate::extract::{Payload, Query};
+use crate::model;
+use crate::state::State;
+
+/// The configuration in effect, with stars where secrets are.
+#[utoipa::path(get, path = "/config", tag = "configuration", responses((status = 200, description = "The configuration", body = Object)))]
+pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
+    const FAILED: &str = "Failed to read configuration";
+    let loaded = work(file(&state, FAILED)?, FAILED, |file| file.load()).await?;
+    Ok(json(&loaded.shown))
+}
+
+/// Replaces the configuration, after it was checked; the old one is kept beside it. Stars keep the secrets they stand for.
+#[utoipa::path(post, path = "/config", tag = "configuration",
+    params(("dry_run" = Option<bool>, Query, description = "Only check it: nothing is written")),
+    request_body(content = Object, description = "The whole configuration"),
+    responses((status = 200, description = "With `dry_run`: all problems, and whether it can be used", body = Object), (status = 204, description = "Replaced")))]
+pub(crate) async fn write(Extract(state): Extract<State>, query: Query, body: Payload) -> Result<Response> {
+    const FAILED: &str = "Failed to update configuration";
+    let whole = model::Loc::whole_body;
+    let posted: Value = serde_json::from_slice(&body.text).map_err(|error| {
+        ApiError::rules(&[model::Problem::json_invalid(error.column(), &error.to_string())])
+    })?;
+    if !posted.is_object() {
+        return Err(ApiError::rules(&[model::Problem::dict_type(whole(), &posted.to_string())]));
+    }
+    let dry_run = query.is_on("dry_run");
+    let outcome = work(file(&state, FAILED)?, FAILED, move |file| {
+        let current = file.read().unwrap_or_default();
+        let value = match update::unmask(&posted, &current) {
+            Ok(value) => value,
+            Err(lost) => return Ok(Outcome::Lost(lost)),
+        };
+        let text = update::yaml(&value);
+        let loaded = file.check(&text);
+        let is_usable = loaded.plan.is_some() && !loaded.has_errors();
+        if is_usable && !dry_run {
+            file.replace(&text)?;
+        }
+        Ok(Outcome::Checked { is_usable, problems: loaded.problems })
+    })
+    .await?;
+    match outcome {
+        Outcome::Lost(lost) => {
+            let says = format!("stars stand where no secret is stored: {}", lost.join(", "));
+            Err(ApiError::rules(&[model::Problem::value(whole(), says, "null")]))
+        }
+        Outcome::Checked { is_usable, problems } if dry_run => {
+            Ok(json(&json!({"usable": is_usable, "problems": told(&problems)})))
+        }
+        Outcome::Checked { is_usable: true, .. } => Ok(nothing()),
+        Outcome::Checked { problems, .. } => {
+            let hint = "nothing was written; repair these, or look first with `?dry_run`";
+            let says = "The configuration cannot be used";
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, says, hint).with("problems", told(&problems)))
+        }
+    }
+}
+
+enum Outcome {
+    Lost(Vec<String>),
+    Checked { is_usable: bool, problems: Vec<Problem> },
+}
+
+fn told(problems: &[Problem]) -> Vec<Value> {
+    let one = |problem: &Problem| {
+        let severity = if problem.is_error() { "error" } else { "warning" };
+        json!({"severity": severity, "path": problem.path, "message": problem.message, "hint": problem.hint})
+    };
+    problems.iter().map(one).collect()
+}
+
+fn file(state: &State, failed: &str) -> Result<ConfigFile> {
+    state.file.clone().ok_or_else(|| {
+        ApiError::new(StatusCode::NOT_IMPLEMENTED, failed, "this instance runs without a configuration file")
+    })
+}
+
+/// Work on files, where it holds nobody up.
+async fn work<T: Send + 'static>(
+    file: ConfigFile,
+    failed: &str,
+    work: impl FnOnce(&ConfigFile) -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let path = file.path.display().to_string();
+    let done = tokio::task::spawn_blocking(move || work(&file)).await;
+    match done {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            let hint = format!("`{path}`: {}", error.kind());
+            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, failed, hint))
+        }
+        Err(_) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, failed, "see the log of the server")),
+    }
+}

@@ -1,0 +1,159 @@
+//! What the handlers need: contracts, storages, and the configuration as it is right now.
+
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use conserver_core::QueueName;
+use conserver_core::config::Plan;
+use conserver_core::config::settings::VersionSettings;
+use conserver_core::directory::Directory;
+use conserver_core::guarded::GuardedStorage;
+use conserver_core::intake::{Intake, Target};
+use conserver_core::queue::Queue;
+use conserver_core::store::VconStore;
+
+use crate::access::Doorkeeper;
+use crate::audit::Audit;
+use crate::configuration::ConfigFile;
+use crate::extract::Budget;
+use crate::fetch::Fetches;
+
+/// What an instance is made of.
+pub struct Parts {
+    /// Lists and workers.
+    pub queue: Arc<dyn Queue>,
+    /// Working copies.
+    pub store: Arc<dyn VconStore>,
+    /// The doors.
+    pub intake: Arc<dyn Intake>,
+    /// What finds ids.
+    pub directory: Arc<dyn Directory>,
+    /// All storages of the configuration, in its order.
+    pub storages: Vec<Arc<GuardedStorage>>,
+    /// The configuration; [`State::renew`] changes it.
+    pub plan: Plan,
+    /// Where it came from; `None`: `/config` answers that there is none.
+    pub file: Option<ConfigFile>,
+    /// Only workers of this realm count for `/ready`.
+    pub realm: String,
+    /// A worker that has made no progress for this long is not ready.
+    pub stale_after: Duration,
+    /// What `/metrics` shows, made when it is asked for.
+    pub figures: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What the handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct State(Arc<Inner>);
+
+/// What is behind a [`State`].
+pub struct Inner {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) store: Arc<dyn VconStore>,
+    pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) storages: Vec<Arc<GuardedStorage>>,
+    pub(crate) file: Option<ConfigFile>,
+    pub(crate) realm: String,
+    pub(crate) stale_after: Duration,
+    pub(crate) figures: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) fetches: Fetches,
+    pub(crate) audit: Audit,
+    /// Storages whose dead letters are being saved again.
+    pub(crate) replaying: Mutex<Vec<String>>,
+    live: RwLock<Arc<Live>>,
+}
+
+/// What a reload changes.
+pub(crate) struct Live {
+    pub(crate) plan: Plan,
+    pub(crate) door: Doorkeeper,
+}
+
+impl std::ops::Deref for State {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl State {
+    /// Puts an instance together. Nothing is connected.
+    pub fn new(parts: Parts) -> Self {
+        let live = Live { door: Doorkeeper::new(&parts.plan.settings.api, None), plan: parts.plan };
+        let settings = &live.plan.settings;
+        Self(Arc::new(Inner {
+            queue: parts.queue,
+            store: parts.store,
+            intake: parts.intake,
+            directory: parts.directory,
+            storages: parts.storages,
+            file: parts.file,
+            realm: parts.realm,
+            stale_after: parts.stale_after,
+            figures: parts.figures,
+            budget: Budget::new(settings.max_bytes_in_flight),
+            fetches: Fetches::default(),
+            audit: Audit::new(settings.api.audit.as_deref()),
+            replaying: Mutex::default(),
+            live: RwLock::new(Arc::new(live)),
+        }))
+    }
+
+    /// Takes over keys, lists and limits of another configuration; what needs a restart stays.
+    pub fn renew(&self, plan: Plan) {
+        let before = self.live();
+        if before.plan == plan {
+            return;
+        }
+        let door = Doorkeeper::new(&plan.settings.api, Some(&before.door));
+        *self.live.write().expect("no panic while held") = Arc::new(Live { plan, door });
+    }
+
+    /// Whether anybody may do anything, because there is no key.
+    pub fn is_open(&self) -> bool {
+        self.live().door.is_open()
+    }
+
+    /// The configuration right now.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.read().expect("no panic while held").clone()
+    }
+}
+
+impl Live {
+    /// A list with the bound that it has.
+    pub(crate) fn target(&self, list: QueueName) -> Target {
+        Target { list, bound: self.plan.settings.api.max_queue_length }
+    }
+
+    /// Whether a chain takes from this list.
+    pub(crate) fn is_ingress(&self, list: &QueueName) -> bool {
+        self.plan.chains.iter().any(|chain| chain.ingress.contains(list))
+    }
+
+    /// Whether the configuration names this list.
+    pub(crate) fn is_known(&self, list: &QueueName) -> bool {
+        let dlq = |list: &QueueName| {
+            self.plan.chains.iter().any(|c| c.ingress.iter().any(|i| i.dead_letters() == *list))
+        };
+        self.plan.chains.iter().any(|chain| {
+            chain.ingress.contains(list) || chain.egress.contains(list) || chain.dlq.as_ref() == Some(list)
+        }) || dlq(list)
+            || self.plan.storages.iter().any(|storage| storage.adapter.name.dead_letters() == *list)
+            || self.plan.settings.api.ingress_auth.contains_key(list)
+    }
+
+    /// Where the dead letters of a list go.
+    pub(crate) fn dead_letters(&self, list: &QueueName) -> QueueName {
+        let chain = self.plan.chains.iter().find(|chain| chain.ingress.contains(list));
+        chain.and_then(|chain| chain.dlq.clone()).unwrap_or_else(|| list.dead_letters())
+    }
+
+    /// What is reported about this build.
+    pub(crate) fn version(&self) -> &VersionSettings {
+        &self.plan.settings.version
+    }
+}

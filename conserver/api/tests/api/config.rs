@@ -1,0 +1,83 @@
+//! The configuration, and what the API says about itself.
+
+use serde_json::json;
+
+use crate::site::{CHAINS, Site};
+
+async fn site() -> Site {
+    Site::with(&format!("{CHAINS}\ningress_auth: {{partner: sesame}}\n"), &[]).await
+}
+
+#[tokio::test]
+async fn what_was_shown_can_be_posted_back_and_keeps_its_secrets() {
+    let site = site().await;
+    let mut shown = site.call("GET /config").await.expect(200).json();
+    assert_eq!(shown["ingress_auth"]["partner"], "********");
+    shown["chains"]["main"]["egress_lists"] = json!(["elsewhere"]);
+    let checked = site.post("/config?dry_run", &shown).await.expect(200).json();
+    assert_eq!(checked["usable"], true, "{checked}");
+    assert!(!std::fs::read_to_string(&site.file.path).unwrap().contains("elsewhere"));
+    site.post("/config", &shown).await.expect(204);
+    let plan = site.file.load().unwrap().plan.unwrap();
+    assert_eq!(plan.chains[0].egress, ["elsewhere".into()]);
+    assert_eq!(plan.settings.api.ingress_auth[0][0].expose(), "sesame");
+    let backup = std::fs::read_to_string(site.file.path.with_file_name("chains.yaml.bak")).unwrap();
+    assert!(backup.contains("egress_lists: [out]"));
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_told_and_not_written() {
+    let site = site().await;
+    let before = std::fs::read_to_string(&site.file.path).unwrap();
+    let bad = json!({"conserver": 1, "chains": {"main": {"ingres_lists": ["in"]}}});
+    let error = site.post("/config", &bad).await.expect(422).json();
+    assert!(error["problems"][0]["path"].as_str().unwrap().contains("ingres_lists"), "{error}");
+    assert_eq!(site.post("/config?dry_run=true", &bad).await.expect(200).json()["usable"], false);
+    site.post("/config", &json!({"links": {"x": {"options": {"api_key": "********"}}}})).await.expect(422);
+    site.post("/config", &json!([])).await.expect(422);
+    assert_eq!(std::fs::read_to_string(&site.file.path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_told_as_json() {
+    let site = site().await;
+    assert_eq!(site.call("GET /nothing").await.expect(404).json()["detail"], "Not Found");
+    let wrong = site.call("POST /vcons/search").await.expect(405);
+    assert_eq!((wrong.header("allow"), &wrong.json()["detail"]), ("GET", &json!("Method Not Allowed")));
+    let moved = site.call("GET /vcon/?size=1").await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (307, "/vcon?size=1"));
+    site.call("GET //evil.example/").await.expect(404);
+    let version = site.call("GET /version").await.expect(200).json();
+    assert_eq!(version, json!({"version": "dev", "git_commit": "unknown", "build_time": "unknown"}));
+    let health = site.call("GET /api/health").await.expect(200);
+    assert_eq!(health.json(), json!({"status": "healthy", "version": version}));
+    assert_eq!(health.header("x-content-type-options"), "nosniff");
+}
+
+#[test]
+fn the_description_is_the_one_checked_in() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let made = conserver_api::openapi_json();
+    if std::env::var_os("CONSERVER_RENEW").is_some() {
+        std::fs::write(path, &made).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(checked_in == made, "stale: CONSERVER_RENEW=1 cargo test -p conserver-api the_description");
+}
+
+#[test]
+fn every_call_is_described_and_nothing_else() {
+    let document: serde_json::Value = serde_json::from_str(&conserver_api::openapi_json()).unwrap();
+    let mut described = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        described.extend(
+            item.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())),
+        );
+    }
+    let mut calls: Vec<String> =
+        conserver_api::CALLS.iter().map(|call| format!("{} {}", call.method, call.path)).collect();
+    described.sort();
+    calls.sort();
+    assert_eq!(described, calls);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+}

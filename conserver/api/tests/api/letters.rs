@@ -1,0 +1,70 @@
+//! Dead letters.
+
+use conserver_core::queue::Queue;
+use conserver_testkit::queue_suite::{claim, dead, push, settle, worker};
+use serde_json::json;
+use std::sync::Arc;
+
+use crate::site::{Site, id, small};
+
+/// Puts ids on `DLQ:in`, each with its reason.
+async fn die(site: &Site, letters: &[(&str, &str)]) {
+    let queue: Arc<dyn Queue> = site.queue.clone();
+    let worker = worker(&queue).await;
+    for (id, reason) in letters {
+        push(&queue, "in", &[id]).await;
+        let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
+        settle(&queue, &worker, &[dead(lease, "DLQ:in", reason)]).await;
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_go_back_first() {
+    let site = Site::new().await;
+    site.redis::<i64>("RPUSH DLQ:in a b c").await;
+    assert_eq!(site.call("GET /dlq?ingress_list=in").await.expect(200).json(), json!(["a", "b", "c"]));
+    assert_eq!(site.call("POST /dlq/reprocess?ingress_list=in&count=2").await.expect(200).json(), json!(2));
+    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, ["a", "b"]);
+    let wrong = site.call("POST /dlq/reprocess?ingress_list=in&count=0").await.expect(422).json();
+    assert_eq!(wrong["detail"][0]["type"], "greater_than_equal");
+    assert_eq!(wrong["detail"][0]["ctx"], json!({"ge": 1}));
+    site.call("POST /dlq/reprocess?ingress_list=in&count=100001").await.expect(422);
+}
+
+#[tokio::test]
+async fn letters_are_found_by_reason_counted_replayed_and_discarded() {
+    let site = Site::new().await;
+    die(&site, &[("a", "timeout"), ("b", "invalid"), ("c", "timeout")]).await;
+    let page = site.call("GET /dlq/letters?ingress_list=in&reason=timeout&limit=1").await.expect(200).json();
+    assert_eq!((&page["letters"][0]["id"], &page["next"]), (&json!("a"), &json!(1)));
+    let page = site.call("GET /dlq/letters?ingress_list=in&reason=timeout&limit=9&offset=1").await.json();
+    assert_eq!((&page["letters"][0]["id"], &page["next"]), (&json!("c"), &json!(null)));
+    let facets = site.call("GET /dlq/facets?ingress_list=in").await.expect(200).json();
+    assert_eq!((&facets["reason"], &facets["total"]), (&json!({"invalid": 1, "timeout": 2}), &json!(3)));
+    site.call("POST /dlq/discard?ingress_list=in").await.expect(422);
+    assert_eq!(
+        site.call("POST /dlq/discard?ingress_list=in&reason=invalid").await.json(),
+        json!({"discarded": 1})
+    );
+    assert_eq!(site.call("POST /dlq/replay?ingress_list=in&id=c").await.json(), json!({"replayed": 1}));
+    assert_eq!(site.call("POST /dlq/replay?ingress_list=in&target=x").await.json(), json!({"replayed": 1}));
+    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, ["c"]);
+    assert_eq!(site.redis::<Vec<String>>("LRANGE x 0 -1").await, ["a"]);
+}
+
+#[tokio::test]
+async fn what_a_storage_does_not_have_is_saved_again() {
+    let site = Site::new().await;
+    site.post("/vcon", &small(1)).await.expect(201);
+    site.redis::<i64>(&format!("RPUSH DLQ:storage:archive {}", id(1))).await;
+    assert_eq!(site.call("GET /dlq/storage?storage_name=archive").await.expect(200).json(), json!([id(1)]));
+    assert_eq!(
+        site.call("POST /dlq/storage/reprocess?storage_name=archive").await.expect(200).json(),
+        json!(1)
+    );
+    assert_eq!(site.redis::<i64>("LLEN DLQ:storage:archive").await, 0);
+    site.redis::<i64>(&format!("DEL vcon:{}", id(1))).await;
+    site.call(&format!("GET /vcon/{}", id(1))).await.expect(200);
+    let error = site.call("GET /dlq/storage?storage_name=nope").await.expect(404).json();
+    assert_eq!(error["detail"], "Unknown storage backend: nope");
+}

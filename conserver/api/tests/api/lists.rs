@@ -1,0 +1,73 @@
+//! Ids on lists and off them.
+
+use serde_json::json;
+
+use crate::site::{CHAINS, Site, id, small};
+
+#[tokio::test]
+async fn ids_of_stored_vcons_are_put_on_a_list_in_order() {
+    let site = Site::new().await;
+    for n in [1, 2] {
+        site.post("/vcon", &small(n)).await.expect(201);
+    }
+    let answer =
+        site.post("/vcon/ingress?ingress_list=in", &json!([id(2), id(9), id(1), id(2)])).await.expect(204);
+    assert_eq!((answer.header("x-vcons-missing"), answer.body.len()), ("1", 0));
+    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, [id(2), id(1), id(2)]);
+    site.post("/vcon/ingress?ingress_list=in", &json!([])).await.expect(204);
+    for (body, kind) in [(json!({}), "list_type"), (json!(["x"]), "uuid_parsing"), (json!([1]), "uuid_type")]
+    {
+        let error = site.post("/vcon/ingress?ingress_list=in", &body).await.expect(422).json();
+        assert_eq!(error["detail"][0]["type"], kind);
+    }
+    site.post("/vcon/ingress", &json!([])).await.expect(422);
+}
+
+#[tokio::test]
+async fn egress_takes_the_newest_and_count_counts() {
+    let site = Site::new().await;
+    site.redis::<i64>("RPUSH out a b c").await;
+    assert_eq!(site.call("GET /vcon/count?egress_list=out").await.expect(200).json(), json!(3));
+    assert_eq!(site.call("GET /vcon/egress?egress_list=out").await.expect(200).json(), json!(["c"]));
+    assert_eq!(site.call("GET /vcon/egress?egress_list=out&limit=9").await.json(), json!(["b", "a"]));
+    assert_eq!(site.call("GET /vcon/egress?egress_list=out&limit=-1").await.json(), json!([]));
+    site.call("GET /vcon/egress").await.expect(422);
+}
+
+#[tokio::test]
+async fn something_that_is_no_list_is_told_and_left_alone() {
+    let site = Site::new().await;
+    site.redis::<()>("SET in text").await;
+    site.call("GET /stats/queue?list_name=in").await.expect(409);
+    site.call("GET /vcon/egress?egress_list=in").await.expect(409);
+    let error = site.post("/vcon?ingress_lists=other,in", &small(1)).await.expect(409).json();
+    assert!(error["hint"].as_str().unwrap().contains("`in`"), "{error}");
+    assert_eq!(site.redis::<Vec<String>>("KEYS *").await, ["in"]);
+}
+
+#[tokio::test]
+async fn a_full_list_is_told_with_a_time() {
+    let config = format!("conserver: 1\n{CHAINS}\napi: {{max_queue_length: 1}}\n");
+    let site = Site::with(&config, &[("REDIS_URL", "redis://here")]).await;
+    site.post("/vcon?ingress_lists=in", &small(1)).await.expect(201);
+    let full = site.post("/vcon?ingress_lists=in", &small(2)).await.expect(429);
+    assert_eq!(full.header("retry-after"), "5");
+    assert!(!site.redis::<bool>(&format!("EXISTS vcon:{}", id(2))).await);
+    site.post("/vcon/ingress?ingress_list=in", &json!([id(1)])).await.expect(429);
+}
+
+#[tokio::test]
+async fn queues_are_shown_and_stand_still_on_demand() {
+    let site = Site::new().await;
+    site.redis::<i64>("RPUSH in a b").await;
+    assert_eq!(site.call("POST /queues/pause?list_name=in").await.expect(200).json()["changed"], true);
+    let queues = site.call("GET /queues").await.expect(200).json();
+    assert_eq!(
+        (&queues[0]["list"], &queues[0]["queued"], &queues[0]["paused"]),
+        (&json!("in"), &json!(2), &json!(true))
+    );
+    assert_eq!(queues[1]["list"], "out");
+    assert_eq!(site.call("POST /queues/resume?list_name=in").await.json()["changed"], true);
+    assert_eq!(site.call("GET /workers").await.expect(200).json(), json!([]));
+    assert_eq!(site.call("GET /chains").await.expect(200).json()[0]["storages"], json!(["archive"]));
+}

@@ -1,0 +1,163 @@
+//! A configuration that comes back from a client: secrets that it was shown as stars are put back, and it is written as
+//! YAML that both servers read.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::redact;
+use super::yaml::compose::compose;
+use super::yaml::{Content, Node};
+use crate::secret::MASK;
+
+/// Puts what `current`, the text of the file, has in each place where `posted` has stars.
+///
+/// # Errors
+/// The places of stars behind which nothing is stored.
+pub fn unmask(posted: &Value, current: &str) -> Result<Value, Vec<String>> {
+    let stored = compose(current).map(|composed| composed.root).ok();
+    let mut lost = Vec::new();
+    let value = put_back(posted, stored.as_ref(), &mut String::new(), &mut lost);
+    if lost.is_empty() { Ok(value) } else { Err(lost) }
+}
+
+fn put_back(posted: &Value, stored: Option<&Node>, path: &mut String, lost: &mut Vec<String>) -> Value {
+    let inside = |path: &mut String, step: &str| {
+        let before = path.len();
+        if before > 0 {
+            path.push('.');
+        }
+        path.push_str(step);
+        before
+    };
+    match posted {
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| {
+                let before = inside(path, key);
+                let value = put_back(value, stored.and_then(|node| node.get(key)), path, lost);
+                path.truncate(before);
+                (key.clone(), value)
+            })
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| {
+                let node = match stored.map(|node| &node.content) {
+                    Some(Content::List(nodes)) => nodes.get(index),
+                    _ => None,
+                };
+                let before = inside(path, &index.to_string());
+                let value = put_back(item, node, path, lost);
+                path.truncate(before);
+                value
+            })
+            .collect(),
+        Value::String(text) if text.contains(MASK) => match stored.map(Node::to_json) {
+            Some(Value::String(known)) if text == MASK || *text == redact::url(&known) => {
+                Value::String(known)
+            }
+            Some(known) if text == MASK && !known.is_object() && !known.is_array() && !known.is_null() => {
+                known
+            }
+            _ => {
+                lost.push(path.clone());
+                posted.clone()
+            }
+        },
+        other => other.clone(),
+    }
+}
+
+/// The value as YAML in block style. Texts are in double quotes, so that nothing is taken for something else.
+pub fn yaml(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Object(members) if members.is_empty() => out.push_str("{}\n"),
+        value => block(value, 0, &mut out),
+    }
+    out
+}
+
+fn block(value: &Value, depth: usize, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let _ = write!(out, "{indent}{}:", name(key));
+                nested(value, depth + 1, out);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                let _ = write!(out, "{indent}-");
+                nested(item, depth + 1, out);
+            }
+        }
+        scalar => {
+            let _ = writeln!(out, "{indent}{scalar}");
+        }
+    }
+}
+
+fn nested(value: &Value, depth: usize, out: &mut String) {
+    let is_block = match value {
+        Value::Object(members) => !members.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    if is_block {
+        out.push('\n');
+        block(value, depth, out);
+    } else {
+        let _ = writeln!(out, " {value}");
+    }
+}
+
+/// A key without quotes where nobody can take it for anything but a text.
+fn name(key: &str) -> String {
+    const WORDS: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && !WORDS.contains(&key.to_ascii_lowercase().as_str());
+    if is_plain { key.to_owned() } else { Value::from(key).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn stars_become_what_is_stored_and_the_rest_is_what_was_posted() {
+        let current = "links:\n  a: {options: {api_key: sk-1, n: 1}}\nredis: redis://:pw@host\nkeys: [{key: \"${K}\"}]\n";
+        let posted = json!({
+            "links": {"a": {"options": {"api_key": MASK, "n": 2}}}, "redis": format!("redis://:{MASK}@host"),
+            "keys": [{"key": MASK}],
+        });
+        let value = unmask(&posted, current).unwrap();
+        assert_eq!(value["links"]["a"]["options"], json!({"api_key": "sk-1", "n": 2}));
+        assert_eq!(value["redis"], "redis://:pw@host");
+        assert_eq!(value["keys"][0]["key"], "${K}");
+    }
+
+    #[test]
+    fn stars_with_nothing_behind_them_are_told() {
+        let posted = json!({"links": {"b": {"options": {"api_key": MASK}}}, "redis": format!("redis://:{MASK}@other")});
+        let lost = unmask(&posted, "redis: redis://:pw@host\n").unwrap_err();
+        assert_eq!(lost, ["links.b.options.api_key", "redis"]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_the_same() {
+        let value = json!({
+            "chains": {"main": {"links": ["a", "b"], "empty": [], "none": null, "deep": [[1, 2], {"x": "y: z\n\u{e9}"}]}},
+            "yes": "no", "0644": "0644", "ratio": 1.5, "on": true, "map": {},
+        });
+        let text = yaml(&value);
+        assert_eq!(compose(&text).map(|composed| composed.root.to_json()).ok(), Some(value), "{text}");
+        assert_eq!(yaml(&json!({})), "{}\n");
+    }
+}
