@@ -75,17 +75,22 @@ impl Figures {
     fn cell(&self, key: &Key) -> Option<Arc<Cell>> {
         let figure = Figure::named(key.name())?;
         let series = Series::new(figure.name, key.labels().map(|label| label.value().to_owned()).collect());
-        let mut cells = self.cells.lock().expect("no panic while held");
-        if cells.len() >= MOST && !cells.contains_key(&series) {
+        let is_full = {
+            let cells = self.cells.lock().expect("no panic while held");
+            if let Some(cell) = cells.get(&series) {
+                return Some(cell.clone());
+            }
+            cells.len() >= MOST
+        };
+        if is_full {
             tracing::warn!(figure = figure.name, "more than {MOST} series: this one is not counted");
             return None;
         }
-        if let Some(cell) = cells.get(&series) {
-            return Some(cell.clone());
-        }
+        // Made without the lock: an exporter that is told of a series takes locks of its own, and holds them where it
+        // asks for values.
         let cell = Arc::new(Cell::new(figure, &series.labels));
-        cells.insert(series, cell.clone());
-        Some(cell)
+        let mut cells = self.cells.lock().expect("no panic while held");
+        Some(cells.entry(series).or_insert(cell).clone())
     }
 
     fn snapshot(&self) -> Snapshot {
