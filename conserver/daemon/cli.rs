@@ -74,7 +74,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Run a chain on files, without any queue: what does each link change, and how long does it take?
     ///
-    /// Nothing is stored and no list gets an id, but links do what they do: a webhook is called.
+    /// Nothing is stored and no list gets an id, but links do what they do: what one sends to a server is sent.
     Try(TryArgs),
     /// Say what is wrong with vCon files: every finding with its place, its rule and the section of the draft.
     Validate(ValidateArgs),
