@@ -72,6 +72,11 @@ pub enum Command {
     Drain(DrainArgs),
     /// Look at the backend, the storages and what lies around; say what is wrong and what to do.
     Doctor(DoctorArgs),
+    /// Turn RedisJSON documents of a Python server into strings, and complete the indices.
+    ///
+    /// It only looks, unless told to --apply. Each document is converted at once and keeps its time to live; killed
+    /// half-way, it goes on where it was when it is run again. Python servers that use RedisJSON cannot read the strings.
+    Migrate(MigrateArgs),
     /// Run a chain on files, without any queue: what does each link change, and how long does it take?
     ///
     /// Nothing is stored and no list gets an id, but links do what they do: what one sends to a server is sent.
@@ -333,6 +338,20 @@ pub struct DrainArgs {
 /// `conserver doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `conserver migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Write what is only looked at otherwise.
+    #[arg(long)]
+    pub apply: bool,
+    /// Only look, as without it.
+    #[arg(long, conflicts_with = "apply")]
+    pub dry_run: bool,
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,

@@ -73,6 +73,7 @@ fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {
         Command::Dlq(args) => commands::dlq::run(wiring, &global, &args),
         Command::Drain(args) => commands::drain::run(wiring, &global, &args),
         Command::Doctor(args) => commands::doctor::run(wiring, &global, &args),
+        Command::Migrate(args) => commands::migrate::run(wiring, &global, &args),
         Command::Try(args) => commands::try_chain::run(wiring, &global, &args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Graph(args) => commands::graph::run(wiring, &global, &args),

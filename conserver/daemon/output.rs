@@ -45,6 +45,16 @@ pub(crate) fn progress(items: usize, many: usize) -> ProgressBar {
     }
 }
 
+/// Counts on, where somebody looks and nobody knows how many there are.
+pub(crate) fn counting(what: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new_spinner().with_message(what).with_style(
+        indicatif::ProgressStyle::with_template("{spinner} {pos} {msg}").expect("the template is right"),
+    )
+}
+
 /// Prints an error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
     let mut text = match error.downcast_ref::<conserver_core::Error>() {

@@ -36,6 +36,8 @@ pub(crate) struct Backend {
     pub(crate) inspect: Arc<dyn Inspect>,
     /// Where that is, without credentials.
     pub(crate) shown: String,
+    /// The Redis among them, for what only a Redis has.
+    pub(crate) redis: Option<Arc<RedisQueue>>,
 }
 
 /// What a plan comes to.
@@ -69,7 +71,10 @@ impl Wiring {
     /// The backend that the settings name: Redis, or else a file on this machine. Nothing is connected yet.
     pub(crate) fn connect(&self, settings: &Settings) -> anyhow::Result<Backend> {
         match &settings.redis_url {
-            Some(address) => Ok(Backend::of(Arc::new(RedisQueue::new(redis_options(address, settings))?))),
+            Some(address) => {
+                let redis = Arc::new(RedisQueue::new(redis_options(address, settings))?);
+                Ok(Backend { redis: Some(redis.clone()), ..Backend::of(redis) })
+            }
             None => {
                 ensure!(
                     settings.delivery == Delivery::AtLeastOnce,
@@ -145,6 +150,7 @@ impl Backend {
             directory: backend.clone(),
             inspect: backend,
             shown,
+            redis: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod dead_letters;
 mod files;
 mod help;
+mod migrate;
 mod output;
 
 use insta::Settings;

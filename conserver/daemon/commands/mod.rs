@@ -9,6 +9,7 @@ pub(crate) mod drain;
 pub(crate) mod get;
 pub(crate) mod graph;
 pub(crate) mod manual;
+pub(crate) mod migrate;
 pub(crate) mod push;
 pub(crate) mod queues;
 pub(crate) mod run;

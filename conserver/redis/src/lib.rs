@@ -17,6 +17,7 @@ mod intake;
 mod keys;
 mod lease;
 mod letters;
+mod migrate;
 mod misplaced;
 mod options;
 mod pop;
@@ -34,5 +35,6 @@ mod unreadable;
 
 pub use address::shown;
 pub use client::Server;
+pub use migrate::{Migration, Problem};
 pub use options::{Delivery, RedisOptions};
 pub use queue::RedisQueue;

@@ -56,6 +56,8 @@ pub(crate) struct Scripts {
     pub(crate) extend: Script,
     pub(crate) accept: Script,
     pub(crate) enqueue: Script,
+    pub(crate) unfold: Script,
+    pub(crate) rename_member: Script,
 }
 
 impl Scripts {
@@ -74,6 +76,8 @@ impl Scripts {
             extend: Script::new(&[include_str!("lua/extend.lua")]),
             accept: Script::new(&[include_str!("lua/accept.lua")]),
             enqueue: Script::new(&[include_str!("lua/enqueue.lua")]),
+            unfold: Script::new(&[include_str!("lua/unfold.lua")]),
+            rename_member: Script::new(&[include_str!("lua/rename_member.lua")]),
         }
     }
 }

@@ -4,8 +4,10 @@
 
 mod boot;
 mod failover;
+mod fake;
 mod hint;
 mod json;
+mod migrate;
 mod reach;
 mod restart;
 #[path = "../support/mod.rs"]
