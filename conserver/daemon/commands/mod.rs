@@ -18,6 +18,8 @@ pub(crate) mod try_chain;
 pub(crate) mod validate;
 pub(crate) mod worker;
 
+use std::io::Read;
+
 use anyhow::Context;
 use conserver_core::config::Plan;
 use conserver_core::store::Loaded;
@@ -58,6 +60,16 @@ impl Instance {
             Some(Loaded::Missing) | None => Ok(None),
         }
     }
+}
+
+/// The bytes of a file, or of standard input for `-`.
+fn read_input(name: &str) -> anyhow::Result<Vec<u8>> {
+    if name == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(name).with_context(|| format!("read `{name}`"))
 }
 
 /// Runs a short command on a runtime of its own.

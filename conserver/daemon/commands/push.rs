@@ -1,9 +1,7 @@
 //! `push`: store vCons and put their ids on a list.
 
-use std::io::Read;
 use std::time::Duration;
 
-use anyhow::Context;
 use bytes::Bytes;
 use conserver_core::QueueName;
 use conserver_core::vcon::{Vcon, VconId};
@@ -56,13 +54,7 @@ async fn store(instance: &Instance, args: &PushArgs, item: &str) -> anyhow::Resu
     if args.ids {
         return Ok(VconId::new(item));
     }
-    let json = if item == "-" {
-        let mut json = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut json).context("read standard input")?;
-        json
-    } else {
-        std::fs::read(item).with_context(|| format!("read `{item}`"))?
-    };
+    let json = super::read_input(item)?;
     let settings = &instance.plan.settings;
     let vcon = Vcon::from_json(Bytes::from(json), &settings.limits())?;
     let ttl = args.ttl.or(settings.vcon_expiry).filter(|ttl| *ttl != Duration::ZERO);

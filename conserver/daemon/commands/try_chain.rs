@@ -4,14 +4,12 @@
 mod shelf;
 mod show;
 
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
 use conserver_core::chain::{self, Chain, Job, LoadedDocument, RunEnd};
 use conserver_core::config::Plan;
-use conserver_core::config::plan::ChainPlan;
 use conserver_core::link::Effect;
 use conserver_core::queue::{Entry, Lease, Tries};
 use conserver_core::store::Encoding;
@@ -106,25 +104,17 @@ fn find(plan: &Plan, built: Built, args: &TryArgs) -> anyhow::Result<Chain> {
 }
 
 async fn trial(plan: &Plan, chain: &Chain, file: &str, store: bool) -> anyhow::Result<Trial> {
-    let json = if file == "-" {
-        let mut json = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut json).context("read standard input")?;
-        json
-    } else {
-        std::fs::read(file).with_context(|| format!("read `{file}`"))?
-    };
-    let json = Bytes::from(json);
+    let json = Bytes::from(super::read_input(file)?);
     let vcon = Vcon::from_json(json.clone(), &plan.settings.limits());
     let first = vcon.with_context(|| format!("`{file}` holds no vCon"))?.id().clone();
     let shelf = Shelf::new(first.clone(), json);
     let mut trial =
         Trial { file: file.to_owned(), id: first.clone(), steps: Vec::new(), document: Bytes::new() };
     let mut id = first.clone();
-    let parts = chain.links.iter().map(|link| (Some(link), false));
     let storing = store && !chain.storages.is_empty();
-    for (link, _) in parts.chain(storing.then_some((None, true))) {
+    for link in chain.links.iter().map(Some).chain(storing.then_some(None)) {
         let part = Chain {
-            plan: ChainPlan { name: chain.plan.name.clone(), ..chain.plan.clone() },
+            plan: chain.plan.clone(),
             links: link.into_iter().cloned().collect(),
             storages: if link.is_none() { chain.storages.clone() } else { Vec::new() },
         };

@@ -4,7 +4,7 @@
 
 use conserver_core::figure::{self, Figure, Kind, Unit};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::metrics::{AsyncInstrument, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use crate::figures::{Value, echo_to, values_of};
@@ -33,13 +33,7 @@ pub(super) fn observe(provider: &SdkMeterProvider) {
                     .f64_observable_up_down_counter(figure.name)
                     .with_description(figure.help)
                     .with_unit(unit(figure))
-                    .with_callback(move |observer| {
-                        each(figure, |value, labels| {
-                            if let Value::Gauge(value) = value {
-                                observer.observe(*value, labels);
-                            }
-                        });
-                    })
+                    .with_callback(move |observer| observe_gauges(figure, observer))
                     .build(),
             ),
             Kind::Greatest => drop(
@@ -47,13 +41,7 @@ pub(super) fn observe(provider: &SdkMeterProvider) {
                     .f64_observable_gauge(figure.name)
                     .with_description(figure.help)
                     .with_unit(unit(figure))
-                    .with_callback(move |observer| {
-                        each(figure, |value, labels| {
-                            if let Value::Gauge(value) = value {
-                                observer.observe(*value, labels);
-                            }
-                        });
-                    })
+                    .with_callback(move |observer| observe_gauges(figure, observer))
                     .build(),
             ),
             Kind::Histogram(_) => {}
@@ -75,6 +63,14 @@ fn echo(meter: &Meter, figure: &'static Figure, labels: &[String]) -> Box<dyn Fn
         .build();
     let labels = attributes(figure, labels);
     Box::new(move |value| histogram.record(value * factor, &labels))
+}
+
+fn observe_gauges(figure: &'static Figure, observer: &dyn AsyncInstrument<f64>) {
+    each(figure, |value, labels| {
+        if let Value::Gauge(value) = value {
+            observer.observe(*value, labels);
+        }
+    });
 }
 
 fn each(figure: &'static Figure, mut observe: impl FnMut(&Value, &[KeyValue])) {

@@ -207,6 +207,12 @@ impl Meant {
         }
         Ok((found, Some(offset)))
     }
+
+    /// The ids of the first `count` that are meant.
+    async fn ids(&self, state: &State, count: usize) -> Result<Vec<VconId>> {
+        let (letters, _) = self.find(state, 0, count).await?;
+        Ok(letters.into_iter().map(|letter| letter.id).collect())
+    }
 }
 
 /// Dead letters with their reasons, oldest first.
@@ -281,8 +287,7 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
     }
     query.check()?;
     let target = target.unwrap_or_else(|| meant.list.clone());
-    let (letters, _) = meant.find(&state, 0, count).await?;
-    let ids: Vec<VconId> = letters.into_iter().map(|letter| letter.id).collect();
+    let ids = meant.ids(&state, count).await?;
     let moved = state.queue.replay(&meant.dlq, &ids, &target).await;
     let moved = moved.map_err(|error| ApiError::backend("Failed to replay dead letters", &error))?;
     tell_replayed(&state, &target, moved);
@@ -312,8 +317,7 @@ pub(crate) async fn discard(Extract(state): Extract<State>, mut query: Query) ->
         query.refuse("all", "name a filter (`reason`, `link`, `chain`, `id`), or say `all=true`");
     }
     query.check()?;
-    let (letters, _) = meant.find(&state, 0, count).await?;
-    let ids: Vec<VconId> = letters.into_iter().map(|letter| letter.id).collect();
+    let ids = meant.ids(&state, count).await?;
     let dropped = state.queue.discard(&meant.dlq, &ids).await;
     let dropped = dropped.map_err(|error| ApiError::backend("Failed to discard dead letters", &error))?;
     Ok(json(&json!({"discarded": dropped})))
