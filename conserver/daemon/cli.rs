@@ -53,7 +53,7 @@ pub enum Command {
     Run(RunArgs),
     /// Run one worker in this process, without a supervisor.
     Worker(WorkerArgs),
-    /// Run only the HTTP side (/health and /ready).
+    /// Run only the HTTP side: the API, /health, /ready and /metrics.
     Api(ApiArgs),
     /// Check a configuration: every mistake at once, with its line and a way out.
     Check(CheckArgs),
