@@ -15,7 +15,7 @@ use crate::{ChainName, Error, LinkName, QueueName, StorageName};
 
 pub use instance::{
     BatchSettled, BuildKnown, ChildEnded, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld, RedisSeen,
-    VconsEnqueued, VconsRecovered, WebhookAnswered, WorkerRuns,
+    VconsEnqueued, VconsRecovered, WorkerRuns,
 };
 
 /// A vCon was claimed.

@@ -198,24 +198,6 @@ impl VconsEnqueued<'_> {
     }
 }
 
-/// A webhook answered, or did not.
-#[derive(Debug)]
-pub struct WebhookAnswered {
-    /// The HTTP status; `None` where none came back.
-    pub status: Option<u16>,
-    /// Until the answer.
-    pub took: Duration,
-}
-
-impl WebhookAnswered {
-    /// At trace.
-    pub fn emit(&self) {
-        tracing::trace!(status = self.status, ms = super::millis(self.took), "webhook answered");
-        let status = self.status.unwrap_or(0).to_string();
-        figure::WEBHOOK.observe(&[Label::Text(&status)], self.took.as_secs_f64());
-    }
-}
-
 /// Which program this is.
 #[derive(Debug)]
 pub struct BuildKnown<'a> {

@@ -75,8 +75,6 @@ figures! {
         "Memory that Redis uses";
     ENQUEUED = Counter, Count, "conserver.api.count_vcons_enqueued" ["ingress_list", "source"]
         "vCons that the API put on a list: new, external, reingress, dlq_reprocess";
-    WEBHOOK = Histogram(SECONDS), Seconds, "conserver.webhook.duration" ["status_code"]
-        "Time of one call of a webhook; status 0 where none came back";
     WORKERS = Sum, Count, "conserver.workers.running" ["lane"]
         "Workers at work: main, suspects";
     WORKER_ENDS = Counter, Count, "conserver.workers.count_ended" ["role", "cause"]
