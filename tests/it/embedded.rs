@@ -9,13 +9,14 @@ mod fault;
 mod field;
 mod file;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conserver_testkit::daemon::Signal;
 use fault::Fault;
 use field::{Field, Producer};
 
-use crate::site::{until, within};
+use crate::proof::{self, Field as _};
+use crate::site::until;
 
 #[test]
 fn nothing_is_lost_and_nothing_doubled_without_redis() {
@@ -26,33 +27,11 @@ fn nothing_is_lost_and_nothing_doubled_without_redis() {
         faults.extend(vec![fault; if crate::is_long() { long } else { short }]);
     }
     let vcons = if crate::is_long() { 20_000 } else { 2000 };
-    let seed = std::env::var("CONSERVER_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("seed {seed}: {vcons} vCons, {} faults (CONSERVER_SEED={seed} repeats it)", faults.len());
-    fastrand::Rng::with_seed(seed).shuffle(&mut faults);
-
-    let start = Instant::now();
-    let mut field = Field::prepare();
-    let producer = Producer::start(field.folder(), field.oracle.clone(), vcons, seed);
-    for (n, fault) in faults.iter().enumerate() {
-        let due = vcons * (n + 1) / (faults.len() + 1);
-        within(Duration::from_secs(120), "the work goes on", || field.file.len("out") >= due);
-        field.suffer(*fault);
-    }
-    producer.finish();
-    field.wait_for_all();
-    let redelivered = field.redelivered();
-    println!("{} owed, {redelivered} redelivered, {:?} in all", field.owed(), start.elapsed());
-
-    let wrong = field.judge();
-    assert!(
-        wrong.is_empty(),
-        "{} broken promises:\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(20)].join("\n")
-    );
-    assert!(redelivered >= 100, "only {redelivered} were redelivered: the faults met too little work");
-    field.fresh_vcon_passes();
+    let produce = |field: &Field, seed| {
+        let producer = Producer::start(field.folder(), field.oracle.clone(), vcons, seed);
+        || producer.finish()
+    };
+    proof::holds(Field::prepare(), vcons, faults, produce, Field::suffer);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! End-to-end tests: the real program, real servers, real crashes.
 //!
 //! They know the program as operators and producers do: its command line, its configuration, plain Redis commands on
-//! the public keys, signals, logs. `site` and `db` are what they share.
+//! the public keys, signals, logs. `site`, `db` and `proof` are what they share.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod db;
+mod proof;
 mod site;
 
 mod demo;

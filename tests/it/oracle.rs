@@ -9,13 +9,11 @@ mod fault;
 mod field;
 mod producer;
 
-use std::time::{Duration, Instant};
-
 use fault::Fault;
 use field::Field;
 use producer::Producer;
 
-use crate::site::within;
+use crate::proof;
 
 /// How much is pushed, and what happens meanwhile.
 struct Form {
@@ -49,37 +47,10 @@ fn long() -> Form {
 
 #[test]
 fn nothing_is_lost_and_nothing_doubled_whatever_crashes() {
-    let mut form = if crate::is_long() { long() } else { short() };
-    let seed = std::env::var("CONSERVER_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!(
-        "seed {seed}: {} vCons, {} faults (CONSERVER_SEED={seed} repeats it)",
-        form.vcons,
-        form.faults.len()
-    );
-    fastrand::Rng::with_seed(seed).shuffle(&mut form.faults);
-
-    let start = Instant::now();
-    let mut field = Field::prepare();
-    let producer = Producer::start(field.site.db.clone(), field.oracle.clone(), form.vcons, seed);
-    for (n, fault) in form.faults.iter().enumerate() {
-        // Spread over the work, so that each fault meets some.
-        let due = form.vcons * (n + 1) / (form.faults.len() + 1);
-        within(Duration::from_secs(120), "the work goes on", || field.site.db.len("out") >= due);
-        field.suffer(*fault);
-    }
-    producer.finish();
-    field.wait_for_all();
-    let redelivered = field.redelivered();
-    println!("{} owed, {redelivered} redelivered, {:?} in all", field.owed(), start.elapsed());
-
-    let wrong = field.judge();
-    assert!(
-        wrong.is_empty(),
-        "{} broken promises:\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(20)].join("\n")
-    );
-    assert!(redelivered >= 100, "only {redelivered} were redelivered: the faults met too little work");
-    field.fresh_vcon_passes();
+    let Form { vcons, faults } = if crate::is_long() { long() } else { short() };
+    let produce = |field: &Field, seed| {
+        let producer = Producer::start(field.site.db.clone(), field.oracle.clone(), vcons, seed);
+        || producer.finish()
+    };
+    proof::holds(Field::prepare(), vcons, faults, produce, Field::suffer);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLockWriteGuard};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conserver_core::intake::{Arrival, Intake, Target};
 use conserver_core::queue::Queue;
@@ -13,17 +13,15 @@ use conserver_core::store::IndexKeys;
 use conserver_core::vcon::{Vcon, View};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
 use conserver_testkit::daemon::{Daemon, Setup};
-use conserver_testkit::json::read_view;
 use conserver_testkit::oracle::{Evidence, Oracle};
 use conserver_testkit::vcons::{Vcons, vcon};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::file::File;
 use crate::db::id_of;
+use crate::proof::{self, expected};
 use crate::site::{alone, faulty, until};
 
-/// No progress for so long means that something is lost.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Ids of one push.
 const BATCH: usize = 20;
 /// So many may wait; a full list would make every fault meet the same.
@@ -53,14 +51,6 @@ pub(super) struct Field {
     _turn: RwLockWriteGuard<'static, ()>,
 }
 
-/// The document that has to come out for this one.
-fn expected(document: &Value) -> Value {
-    let mut document = document.clone();
-    let tags = document["attachments"][0]["body"].as_array_mut().expect("a generated call has tags");
-    tags.extend([json!("first:1"), json!("second:2")]);
-    read_view(&vcon(&document))
-}
-
 impl Field {
     pub(super) fn prepare() -> Self {
         let turn = alone();
@@ -79,39 +69,31 @@ impl Field {
     pub(super) fn start(&mut self) {
         self.daemon = self.setup.run(2, &["--no-api"]);
     }
+}
 
-    pub(super) fn owed(&self) -> usize {
-        self.oracle.lock().unwrap().count()
+impl proof::Field for Field {
+    fn daemon(&self) -> &Daemon {
+        &self.daemon
     }
 
-    /// Waits until every id is out, or nothing moves any more.
-    pub(super) fn wait_for_all(&self) {
-        let mut progress = (0, Instant::now());
-        loop {
-            let out = self.file.list("out");
-            if self.oracle.lock().unwrap().missing(&out) == 0 && self.file.held(None).is_empty() {
-                return;
-            }
-            if out.len() > progress.0 {
-                progress = (out.len(), Instant::now());
-            }
-            if progress.1.elapsed() > PATIENCE {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+    fn oracle(&self) -> &Mutex<Oracle> {
+        &self.oracle
     }
 
-    /// How many ids were handed out again, as the program's own log has it.
-    pub(super) fn redelivered(&self) -> u64 {
-        let messages = ["recovered what it held", "recovered a worker", "took up ids whose claim was lost"];
-        let told = messages.iter().flat_map(|message| self.daemon.told(message));
-        told.filter_map(|event| event["vcons"].as_u64()).sum()
+    fn out(&self) -> Vec<String> {
+        self.file.list("out")
     }
 
-    /// What is wrong.
-    pub(super) fn judge(&self) -> Vec<String> {
-        let evidence = Evidence {
+    fn passed(&self) -> usize {
+        self.file.len("out")
+    }
+
+    fn is_idle(&self) -> bool {
+        self.file.held(None).is_empty()
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence {
             egress: self.file.list("out"),
             dead: self.file.dead(),
             left: self.file.left(),
@@ -119,18 +101,16 @@ impl Field {
                 ("the file".to_owned(), by_id(self.file.documents())),
                 ("the folder".to_owned(), by_id(documents(&self.setup.folder().join("files")))),
             ],
-        };
-        let mut wrong = self.oracle.lock().unwrap().judge(&evidence);
-        let errors = self.daemon.events().into_iter().filter(|event| event["level"] == "ERROR");
-        wrong.extend(errors.map(|event| format!("told as an error: {event}")));
-        wrong.extend(self.file.damage());
-        wrong
+        }
     }
 
-    /// Afterwards everything works as before, through the command line too.
-    pub(super) fn fresh_vcon_passes(&self) {
-        let mut call = Vcons::new(99).call();
-        call["uuid"] = json!("019b8d71-ffff-8000-8caa-f24ab1a0c334");
+    fn damage(&self) -> Vec<String> {
+        self.file.damage()
+    }
+
+    /// Through the command line too.
+    fn fresh_vcon_passes(&self) {
+        let call = proof::fresh(Vcons::new(99).call());
         std::fs::write(self.setup.folder().join("fresh.json"), call.to_string()).unwrap();
         assert!(self.setup.command(&["push", "-l", "in", "fresh.json"]).status.success());
         until("a fresh vCon passes", || self.file.list("out").last() == Some(&id_of(&call)));

@@ -9,8 +9,8 @@ use conserver_testkit::oracle::Oracle;
 use conserver_testkit::vcons::Vcons;
 use redis::Commands;
 
-use super::field::expected;
 use crate::db::{Db, id_of};
+use crate::proof::expected;
 
 /// Ids of one push.
 const BATCH: usize = 20;
