@@ -249,6 +249,7 @@ impl Desk<'_> {
             ids: select.ids.iter().map(VconId::new).collect(),
             older_than: select.older,
             younger_than: select.younger,
+            ..LetterFilter::default()
         };
         self.matching(&list.dlq, &filter, limit).await
     }

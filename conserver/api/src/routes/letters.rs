@@ -152,7 +152,6 @@ struct Meant {
     /// Where they go back to.
     list: QueueName,
     filter: LetterFilter,
-    chain: Option<String>,
 }
 
 impl Meant {
@@ -165,18 +164,14 @@ impl Meant {
         let seconds = |name: &str| text(name).and_then(|n| n.parse().ok()).map(Duration::from_secs);
         let filter = LetterFilter {
             reason: text("reason"),
+            chain: text("chain").as_deref().map(Into::into),
             link: text("link").as_deref().map(Into::into),
             storage: text("storage").as_deref().map(Into::into),
             ids: query.all("id").flat_map(|ids| ids.split(',')).map(VconId::new).collect(),
             older_than: seconds("older_than"),
             younger_than: seconds("younger_than"),
         };
-        Self { dlq: state.live().dead_letters(&list), list, filter, chain: text("chain") }
-    }
-
-    fn matches(&self, letter: &Letter, now: i64) -> bool {
-        let chain = letter.why.as_ref().and_then(|why| why.chain.as_ref()).map(|chain| chain.as_str());
-        self.filter.matches(letter, now) && self.chain.as_deref().is_none_or(|wanted| chain == Some(wanted))
+        Self { dlq: state.live().dead_letters(&list), list, filter }
     }
 
     /// Letters that are meant, from `offset` of the list on, at most so many; and where to go on.
@@ -197,7 +192,7 @@ impl Meant {
                     return Ok((found, Some(offset)));
                 }
                 offset += 1;
-                if self.matches(&letter, now) {
+                if self.filter.matches(&letter, now) {
                     found.push(letter);
                 }
             }

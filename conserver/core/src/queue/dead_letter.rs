@@ -68,6 +68,8 @@ pub struct Paging {
 pub struct LetterFilter {
     /// Only with this reason class.
     pub reason: Option<String>,
+    /// Only from this chain.
+    pub chain: Option<ChainName>,
     /// Only from this link.
     pub link: Option<LinkName>,
     /// Only from this storage.
@@ -87,6 +89,7 @@ impl LetterFilter {
             return false;
         }
         let asks_why = self.reason.is_some()
+            || self.chain.is_some()
             || self.link.is_some()
             || self.storage.is_some()
             || self.older_than.is_some()
@@ -94,6 +97,7 @@ impl LetterFilter {
         let Some(why) = &letter.why else { return !asks_why };
         let age = Duration::from_secs(u64::try_from(now - why.at).unwrap_or(0));
         self.reason.as_ref().is_none_or(|r| *r == why.reason)
+            && self.chain.as_ref().is_none_or(|c| why.chain.as_ref() == Some(c))
             && self.link.as_ref().is_none_or(|l| why.link.as_ref() == Some(l))
             && self.storage.as_ref().is_none_or(|s| why.storage.as_ref() == Some(s))
             && self.older_than.is_none_or(|limit| age > limit)
