@@ -1,6 +1,7 @@
 //! Parameters of the query: converted and checked as FastAPI does it, all problems at once.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -90,6 +91,12 @@ impl Query {
             self.problems.push(problem);
         }
         usize::try_from(number.clamp(least, most)).unwrap_or(0)
+    }
+
+    /// A time in whole seconds, if one is given.
+    pub(crate) fn seconds(&mut self, name: &str) -> Option<Duration> {
+        self.text(name)?;
+        Some(Duration::from_secs(self.int_within(name, 0, 0, i64::MAX) as u64))
     }
 
     /// A date and time, in Unix seconds.

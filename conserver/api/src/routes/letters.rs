@@ -1,7 +1,7 @@
 //! Dead letters: the calls of the Python server, and those that know reasons.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
@@ -160,16 +160,16 @@ impl Meant {
             Some(name) => QueueName::new(format!("storage:{name}")),
             None => query.list("ingress_list"),
         };
+        let (older_than, younger_than) = (query.seconds("older_than"), query.seconds("younger_than"));
         let text = |name: &str| query.text(name).map(str::to_owned);
-        let seconds = |name: &str| text(name).and_then(|n| n.parse().ok()).map(Duration::from_secs);
         let filter = LetterFilter {
             reason: text("reason"),
             chain: text("chain").as_deref().map(Into::into),
             link: text("link").as_deref().map(Into::into),
             storage: text("storage").as_deref().map(Into::into),
             ids: query.all("id").flat_map(|ids| ids.split(',')).map(VconId::new).collect(),
-            older_than: seconds("older_than"),
-            younger_than: seconds("younger_than"),
+            older_than,
+            younger_than,
         };
         Self { dlq: state.live().dead_letters(&list), list, filter }
     }

@@ -52,6 +52,25 @@ async fn letters_are_found_by_reason_counted_replayed_and_discarded() {
     assert_eq!(site.redis::<Vec<String>>("LRANGE x 0 -1").await, ["a"]);
 }
 
+/// An age that cannot be read is no filter: without it every letter would be meant.
+#[tokio::test]
+async fn an_unreadable_age_moves_and_drops_nothing() {
+    let site = Site::new().await;
+    die(&site, &[("a", "timeout"), ("b", "invalid")]).await;
+    for age in ["older_than=7d", "older_than=", "younger_than=-1", "older_than=1.5"] {
+        for call in ["discard", "replay"] {
+            let wrong =
+                site.call(&format!("POST /dlq/{call}?ingress_list=in&{age}")).await.expect(422).json();
+            assert_eq!(wrong["detail"][0]["loc"][0], "query", "{wrong}");
+        }
+    }
+    assert_eq!(site.redis::<Vec<String>>("LRANGE DLQ:in 0 -1").await, ["a", "b"]);
+    let dropped = site.call("POST /dlq/discard?ingress_list=in&older_than=3600").await.expect(200).json();
+    assert_eq!(dropped, json!({"discarded": 0}));
+    let dropped = site.call("POST /dlq/discard?ingress_list=in&younger_than=3600").await.expect(200).json();
+    assert_eq!(dropped, json!({"discarded": 2}));
+}
+
 #[tokio::test]
 async fn what_a_storage_does_not_have_is_saved_again() {
     let site = Site::new().await;
