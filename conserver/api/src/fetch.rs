@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use conserver_core::chain::find_in_storages;
 use conserver_core::store::Loaded;
 use conserver_core::vcon::{Vcon, VconId, View};
 use conserver_core::{Error, ErrorKind, Result};
@@ -63,20 +64,10 @@ pub(crate) async fn from_storages(state: &State, id: &VconId) -> Result<Option<B
 }
 
 async fn look(state: &State, id: &VconId) -> Result<Option<Bytes>> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut away = None;
-    for storage in state.storages.iter().filter(|storage| storage.info().can_get) {
-        match storage.get(id, Some(deadline)).await {
-            Ok(Some(vcon)) => return Ok(Some(bring_back(state, &vcon).await)),
-            Ok(None) => {}
-            // Only a storage that takes UUIDs alone says this, and it does not have the id.
-            Err(error) if error.kind() == ErrorKind::Invalid => {}
-            Err(error) => away = Some(error),
-        }
-    }
-    match away {
-        Some(error) => Err(Error::new(ErrorKind::Unavailable, error.chain())),
-        None => Ok(None),
+    match find_in_storages(&state.storages, id, Some(Instant::now() + PATIENCE)).await {
+        Ok(vcon) => Ok(Some(bring_back(state, &vcon).await)),
+        Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+        Err(error) => Err(Error::new(ErrorKind::Unavailable, error.chain())),
     }
 }
 

@@ -75,7 +75,7 @@ impl Source {
             let says = "there is no working copy of the vCon (it may have expired), and no storage to ask";
             return Err(Error::new(ErrorKind::Missing, says));
         }
-        let vcon = find_in_storages(&storages, id).await?;
+        let vcon = find_in_storages(&storages, id, None).await?;
         // A copy for the next reader; the run goes on without it.
         if let Err(error) = self.store.restore(&vcon, self.ttl).await {
             tracing::debug!(vcon = %id, error = %error.chain(), "could not bring a stored vCon back");

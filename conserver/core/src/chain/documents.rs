@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use conserver_vcon::{DocumentError, Limits, Vcon, VconId};
+use tokio::time::Instant;
 
 use crate::guarded::GuardedStorage;
 use crate::queue::Entry;
@@ -44,15 +45,20 @@ pub trait Documents: Send + Sync {
     fn may_write(&self) -> bool;
 }
 
-/// Looks for a vCon in storages, in this order; those that give nothing back are passed over.
+/// Looks for a vCon in storages, in this order; those that give nothing back are passed over. No attempt begins a pause
+/// that would reach beyond `deadline`.
 ///
 /// # Errors
 /// `Missing` if every storage says so. A storage that cannot be asked may be the one that has it: its error comes
 /// back instead.
-pub async fn find_in_storages(storages: &[Arc<GuardedStorage>], id: &VconId) -> Result<Vcon> {
+pub async fn find_in_storages(
+    storages: &[Arc<GuardedStorage>],
+    id: &VconId,
+    deadline: Option<Instant>,
+) -> Result<Vcon> {
     let mut unknown: Option<Error> = None;
     for storage in storages.iter().filter(|storage| storage.info().can_get) {
-        match storage.get(id, None).await {
+        match storage.get(id, deadline).await {
             Ok(Some(vcon)) => return Ok(vcon),
             Ok(None) => {}
             // It cannot keep such an id, or nothing at all: then it is not there.

@@ -67,7 +67,7 @@ impl Documents for Shelf {
         let json = self.documents.lock().unwrap().get(id).cloned();
         match json {
             Some(json) => Ok(LoadedDocument::Text { json, encoding: Encoding::Json }),
-            None => find_in_storages(&self.behind, id).await.map(LoadedDocument::Parsed),
+            None => find_in_storages(&self.behind, id, None).await.map(LoadedDocument::Parsed),
         }
     }
 
