@@ -191,10 +191,7 @@ pub(crate) fn ingress_lists(plan: &Plan) -> Vec<QueueName> {
 pub(crate) fn dead_letter_lists(plan: &Plan) -> Vec<QueueName> {
     let mut lists: Vec<QueueName> = Vec::new();
     for chain in &plan.chains {
-        match &chain.dlq {
-            Some(dlq) => lists.push(dlq.clone()),
-            None => lists.extend(chain.ingress.iter().map(QueueName::dead_letters)),
-        }
+        lists.extend(chain.ingress.iter().map(|list| chain.dead_letters(list)));
     }
     lists.extend(plan.storages.iter().map(|storage| storage.adapter.name.dead_letters()));
     lists.sort();

@@ -7,8 +7,9 @@ use conserver_core::QueueName;
 use conserver_core::config::Plan;
 use conserver_core::config::settings::VersionSettings;
 use conserver_core::directory::Directory;
+use conserver_core::event::VconsEnqueued;
 use conserver_core::guarded::GuardedStorage;
-use conserver_core::intake::{Intake, Target};
+use conserver_core::intake::{Arrival, Intake, Target};
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
 
@@ -17,6 +18,7 @@ use crate::audit::Audit;
 use crate::configuration::ConfigFile;
 use crate::extract::Budget;
 use crate::fetch::Fetches;
+use crate::model::Accepted;
 
 /// What an instance is made of.
 pub struct Parts {
@@ -129,6 +131,19 @@ impl Live {
         Target { list, bound: self.plan.settings.api.max_queue_length }
     }
 
+    /// An accepted document on its way to these lists.
+    pub(crate) fn arrival(
+        &self,
+        accepted: Accepted,
+        lists: &[QueueName],
+        context: Option<String>,
+        once: Option<String>,
+    ) -> Arrival {
+        let Accepted { id, json, keys } = accepted;
+        let lists = lists.iter().map(|list| self.target(list.clone())).collect();
+        Arrival { id, json, keys, ttl: self.plan.settings.vcon_expiry, lists, context, once }
+    }
+
     /// Whether a chain takes from this list.
     pub(crate) fn is_ingress(&self, list: &QueueName) -> bool {
         self.plan.chains.iter().any(|chain| chain.ingress.contains(list))
@@ -136,20 +151,22 @@ impl Live {
 
     /// Whether the configuration names this list.
     pub(crate) fn is_known(&self, list: &QueueName) -> bool {
-        let dlq = |list: &QueueName| {
-            self.plan.chains.iter().any(|c| c.ingress.iter().any(|i| i.dead_letters() == *list))
-        };
         self.plan.chains.iter().any(|chain| {
-            chain.ingress.contains(list) || chain.egress.contains(list) || chain.dlq.as_ref() == Some(list)
-        }) || dlq(list)
-            || self.plan.storages.iter().any(|storage| storage.adapter.name.dead_letters() == *list)
+            let ingress = |of: &QueueName| of == list || of.dead_letters() == *list;
+            chain.ingress.iter().any(ingress)
+                || chain.egress.contains(list)
+                || chain.dlq.as_ref() == Some(list)
+        }) || self.plan.storages.iter().any(|storage| storage.adapter.name.dead_letters() == *list)
             || self.plan.settings.api.ingress_auth.contains_key(list)
     }
 
-    /// Where the dead letters of a list go.
-    pub(crate) fn dead_letters(&self, list: &QueueName) -> QueueName {
-        let chain = self.plan.chains.iter().find(|chain| chain.ingress.contains(list));
-        chain.and_then(|chain| chain.dlq.clone()).unwrap_or_else(|| list.dead_letters())
+    /// Tells that ids were put on a list.
+    pub(crate) fn tell_enqueued(&self, list: &QueueName, source: &'static str, count: usize) {
+        if count > 0 {
+            // A list that no chain takes from has no name of the configuration, and so no label of its own.
+            let list = Some(list).filter(|list| self.is_ingress(list));
+            VconsEnqueued { list, source, count }.emit();
+        }
     }
 
     /// What is reported about this build.

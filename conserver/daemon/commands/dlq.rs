@@ -218,15 +218,12 @@ impl Desk<'_> {
         let origins = |dlq: &QueueName| -> Vec<QueueName> {
             let chains = plan.chains.iter();
             let lists = chains.flat_map(|chain| chain.ingress.iter().map(move |list| (chain, list)));
-            let fills = lists.filter(|(chain, list)| {
-                chain.dlq.as_ref().map_or_else(|| list.dead_letters() == *dlq, |named| named == dlq)
-            });
+            let fills = lists.filter(|(chain, list)| chain.dead_letters(list) == *dlq);
             fills.map(|(_, list)| list.clone()).collect()
         };
         if let Some(list) = &from.list {
             let list = QueueName::new(list);
-            let chain = plan.chains.iter().find(|chain| chain.ingress.contains(&list));
-            let dlq = chain.and_then(|chain| chain.dlq.clone()).unwrap_or_else(|| list.dead_letters());
+            let dlq = plan.dead_letters(&list);
             return vec![DeadLetters { dlq, origin: Origin::Ingress(vec![list]) }];
         }
         let storages = plan.storages.iter().map(|storage| storage.adapter.name.clone());

@@ -91,7 +91,7 @@ impl Graph {
                 ends.iter().take(1).for_each(|from| graph.edge(*from, list, "then", false));
             }
             for (list, from) in chain.ingress.iter().zip(lists) {
-                let dead = chain.dlq.clone().unwrap_or_else(|| list.dead_letters());
+                let dead = chain.dead_letters(list);
                 let dead = graph.shared(Kind::DeadLetters, dead.as_str());
                 graph.edge(from, dead, "fails", true);
             }

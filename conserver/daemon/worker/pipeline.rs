@@ -119,6 +119,6 @@ impl Seat {
 
     /// The dead-letter list for what came from `list`.
     pub(crate) fn dlq(&self, list: &QueueName) -> QueueName {
-        self.chain.plan.dlq.clone().unwrap_or_else(|| list.dead_letters())
+        self.chain.plan.dead_letters(list)
     }
 }

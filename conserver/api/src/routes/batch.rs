@@ -7,8 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use conserver_core::QueueName;
 use conserver_core::cpu;
-use conserver_core::event::VconsEnqueued;
-use conserver_core::intake::{Arrival, Arrived};
+use conserver_core::intake::Arrived;
 use conserver_core::vcon::VconId;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -104,15 +103,7 @@ async fn store(
             }
             Ok(accepted) => {
                 items.push(Item { status: 201, uuid: Some(accepted.id.clone()), detail: None });
-                arrivals.push(Arrival {
-                    id: accepted.id,
-                    json: accepted.json,
-                    keys: accepted.keys,
-                    ttl: live.plan.settings.vcon_expiry,
-                    lists: lists.iter().map(|list| live.target(list.clone())).collect(),
-                    context: context.map(str::to_owned),
-                    once: name(n),
-                });
+                arrivals.push(live.arrival(accepted, lists, context.map(str::to_owned), name(n)));
             }
         }
     }
@@ -133,10 +124,7 @@ async fn store(
             }
         }
     }
-    for list in lists.iter().filter(|_| stored > 0) {
-        let list = Some(list).filter(|list| live.is_ingress(list));
-        VconsEnqueued { list, source: "new", count: stored }.emit();
-    }
+    lists.iter().for_each(|list| live.tell_enqueued(list, "new", stored));
 }
 
 fn refused(refusal: Refusal) -> Item {

@@ -4,7 +4,6 @@ use axum::Extension;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use conserver_core::event::VconsEnqueued;
 use conserver_core::vcon::VconId;
 use serde_json::Value;
 use serde_json::json;
@@ -54,8 +53,7 @@ pub(crate) async fn ingress(
         let context = ingest::context(&headers);
         let target = live.target(list.clone());
         state.intake.enqueue(&target, &present, context.as_deref()).await.map_err(|error| failed(&error))?;
-        let known = Some(&list).filter(|list| live.is_ingress(list));
-        VconsEnqueued { list: known, source: "reingress", count: present.len() }.emit();
+        live.tell_enqueued(&list, "reingress", present.len());
     }
     let mut answer = nothing();
     if present.len() < ids.len() {

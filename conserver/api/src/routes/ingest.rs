@@ -6,8 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use conserver_core::QueueName;
 use conserver_core::cpu;
-use conserver_core::event::VconsEnqueued;
-use conserver_core::intake::{Arrival, Arrived};
+use conserver_core::intake::Arrived;
 use serde_json::json;
 
 use super::{json_text, nothing};
@@ -15,7 +14,7 @@ use crate::access::Caller;
 use crate::error::{ApiError, Result};
 use crate::extract::{Payload, Query, header_text};
 use crate::gate::About;
-use crate::model::{self, Accepted};
+use crate::model;
 use crate::state::State;
 
 /// Lists that one request may name.
@@ -84,23 +83,12 @@ async fn take(
     let accepted = cpu::run_if(text.len(), move || model::accept(text, &limits)).await?;
     about.vcon(&accepted.id);
     let once = once(headers)?;
-    let Accepted { id, json, keys } = accepted;
-    let arrival = Arrival {
-        id,
-        json: json.clone(),
-        keys,
-        ttl: settings.vcon_expiry,
-        lists: lists.iter().map(|list| live.target(list.clone())).collect(),
-        context: context(headers),
-        once,
-    };
+    let json = accepted.json.clone();
+    let arrival = live.arrival(accepted, &lists, context(headers), once);
     let arrived = state.intake.accept(std::slice::from_ref(&arrival)).await.pop();
     match arrived {
         Some(Ok(Arrived::Stored)) => {
-            for list in &lists {
-                let list = Some(list).filter(|list| live.is_ingress(list));
-                VconsEnqueued { list, source, count: 1 }.emit();
-            }
+            lists.iter().for_each(|list| live.tell_enqueued(list, source, 1));
             Ok(json)
         }
         Some(Ok(Arrived::Repeated)) => Ok(json),

@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
-use conserver_core::event::VconsEnqueued;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Letter, LetterFilter, Paging};
 use conserver_core::store::Loaded;
@@ -32,7 +31,7 @@ pub(crate) async fn ids(Extract(state): Extract<State>, mut query: Query) -> Res
     let list = query.list("ingress_list");
     let paging = paging(&mut query, MOST);
     query.check()?;
-    let dlq = state.live().dead_letters(&list);
+    let dlq = state.live().plan.dead_letters(&list);
     Ok(json(&read_ids(&state, &dlq, paging).await.map_err(|e| ApiError::backend("Failed to read DLQ", &e))?))
 }
 
@@ -56,20 +55,12 @@ pub(crate) async fn reprocess(Extract(state): Extract<State>, mut query: Query) 
     let count = query.int_within("count", 1000, 1, MOST);
     query.check()?;
     let live = state.live();
-    let dlq = live.dead_letters(&list);
+    let dlq = live.plan.dead_letters(&list);
     let failed = |error: Error| ApiError::backend("Failed to reprocess DLQ", &error);
     let ids = state.queue.peek(&dlq, count).await.map_err(failed)?;
     let moved = state.queue.replay(&dlq, &ids, &list).await.map_err(failed)?;
-    tell_replayed(&state, &list, moved);
+    live.tell_enqueued(&list, "dlq_reprocess", moved);
     Ok(json(&moved))
-}
-
-fn tell_replayed(state: &State, list: &QueueName, moved: usize) {
-    if moved > 0 {
-        let live = state.live();
-        let known = Some(list).filter(|list| live.is_ingress(list));
-        VconsEnqueued { list: known, source: "dlq_reprocess", count: moved }.emit();
-    }
 }
 
 /// Ids that a storage does not have, oldest first.
@@ -171,7 +162,7 @@ impl Meant {
             older_than,
             younger_than,
         };
-        Self { dlq: state.live().dead_letters(&list), list, filter }
+        Self { dlq: state.live().plan.dead_letters(&list), list, filter }
     }
 
     /// Letters that are meant, from `offset` of the list on, at most so many; and where to go on.
@@ -285,7 +276,7 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
     let ids = meant.ids(&state, count).await?;
     let moved = state.queue.replay(&meant.dlq, &ids, &target).await;
     let moved = moved.map_err(|error| ApiError::backend("Failed to replay dead letters", &error))?;
-    tell_replayed(&state, &target, moved);
+    state.live().tell_enqueued(&target, "dlq_reprocess", moved);
     Ok(json(&json!({"replayed": moved})))
 }
 

@@ -180,10 +180,6 @@ pub(crate) async fn delete(
     });
     let remaining: Vec<_> =
         join_all(deletions).await.into_iter().filter_map(|(name, e)| Some((name, e?))).collect();
-    // Last, so that a second call finds its search keys if a storage was away.
-    if remaining.is_empty() {
-        state.store.delete(&id).await.map_err(|error| ApiError::backend(FAILED, &error))?;
-    }
     if !remaining.is_empty() {
         let names: Vec<_> = remaining.iter().map(|(name, _)| name.as_str()).collect();
         tracing::warn!(vcon = %id, error = remaining[0].1.chain(), "{FAILED}");
@@ -191,6 +187,8 @@ pub(crate) async fn delete(
         let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FAILED, hint).retry_after(5);
         return Err(error.with("remaining", names));
     }
+    // Last, so that a second call finds its search keys if a storage was away.
+    state.store.delete(&id).await.map_err(|error| ApiError::backend(FAILED, &error))?;
     let kept: Vec<_> =
         state.storages.iter().filter(|s| !s.info().can_delete).map(|s| s.name().as_str()).collect();
     if kept.is_empty() {

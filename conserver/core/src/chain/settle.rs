@@ -64,7 +64,7 @@ pub fn to_end(run: Run, plan: &ChainPlan, lease: &Lease, now: i64, jitter: f64) 
                 }
                 None => End::Dead {
                     documents: run.documents,
-                    dlq: plan.dlq.clone().unwrap_or_else(|| lease.entry.list.dead_letters()),
+                    dlq: plan.dead_letters(&lease.entry.list),
                     letter: Box::new(DeadLetter {
                         trace_id: run.context.as_deref().or(lease.context.as_deref()).and_then(trace_id),
                         ..letter(&error, plan, lease, link, storage)

@@ -24,6 +24,21 @@ pub struct Plan {
     pub storages: Vec<StoragePlan>,
 }
 
+impl Plan {
+    /// The list that dead letters of an ingress list go to.
+    pub fn dead_letters(&self, list: &QueueName) -> QueueName {
+        let chain = self.chains.iter().find(|chain| chain.ingress.contains(list));
+        chain.map_or_else(|| list.dead_letters(), |chain| chain.dead_letters(list))
+    }
+}
+
+impl ChainPlan {
+    /// The list that dead letters of one of its ingress lists go to: its own, or else `DLQ:<ingress list>`.
+    pub fn dead_letters(&self, list: &QueueName) -> QueueName {
+        self.dlq.clone().unwrap_or_else(|| list.dead_letters())
+    }
+}
+
 /// Which dialect a file is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
