@@ -10,9 +10,9 @@ use conserver_core::vcon::{Vcon, VconId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::casualty::Casualty;
+use super::phrase::{grouped, plural, time};
 use super::sight::{LISTS, Sight};
 use super::site::Site;
-use super::summary::{grouped, plural};
 use crate::cli::DemoArgs;
 use crate::output;
 
@@ -173,9 +173,4 @@ fn line() -> ProgressBar {
     let line = ProgressBar::no_length();
     line.set_style(ProgressStyle::with_template("{msg}").expect("the template is one"));
     line
-}
-
-/// As `0.04 s`.
-pub(super) fn time(duration: Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
 }

@@ -6,7 +6,7 @@ use conserver_core::config::env::{self, Vars};
 
 use super::books::Books;
 use super::casualty::Casualty;
-use super::display::time;
+use super::phrase::{grouped, plural, time};
 use super::site::Site;
 use crate::cli::DemoArgs;
 use crate::output;
@@ -184,32 +184,9 @@ fn wrapped(text: &str, indent: usize) -> Vec<String> {
     lines
 }
 
-/// `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 worker`, `2 workers`.
-pub(super) fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 12, 999, 1000, 1_234_567].map(grouped), ["0", "12", "999", "1,000", "1,234,567"]);
-    }
 
     #[test]
     fn long_sentences_are_broken_between_words() {
