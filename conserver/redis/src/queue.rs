@@ -41,7 +41,7 @@ impl RedisQueue {
         let popping = Client::new(&options.address, options.response_timeout)?;
         let reading = Client::new(&options.address, options.response_timeout)?;
         let hints = Hints::new(&options)?;
-        let sweeper = format!("{}:{:x}", std::process::id(), random());
+        let sweeper = format!("{}:{:x}", std::process::id(), fastrand::u64(..));
         Ok(Self { client, popping, reading, options, scripts: Scripts::new(), hints, sweeper })
     }
 
@@ -67,12 +67,6 @@ impl RedisQueue {
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         Ok(used.and_then(|bytes| bytes.trim().parse().ok()))
     }
-}
-
-/// Enough to tell two processes apart; not a secret.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 #[async_trait]

@@ -67,7 +67,7 @@ impl SqliteQueue {
             place,
             options,
             base: OnceCell::new(),
-            sweeper: format!("{}:{:x}", std::process::id(), random()),
+            sweeper: format!("{}:{:x}", std::process::id(), fastrand::u64(..)),
         }
     }
 
@@ -122,12 +122,6 @@ impl Base {
             _ => tokio::time::sleep(longest.min(DEAF)).await,
         }
     }
-}
-
-/// Enough to tell two processes apart; not a secret.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 #[async_trait]
