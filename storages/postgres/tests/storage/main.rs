@@ -5,8 +5,12 @@ mod failures;
 mod fixture;
 mod tables;
 
+use std::time::Duration;
+
 use conserver_core::vcon::{Limits, Vcon, VconId};
+use conserver_storage_postgres::PostgresOptions;
 use conserver_testkit::json::read_view;
+use conserver_testkit::postgres::PostgresServer;
 use conserver_testkit::vcons::{Vcons, bytes, vcon};
 use fixture::{Fixture, refused, save};
 use serde_json::json;
@@ -101,7 +105,9 @@ async fn the_legacy_format_is_kept_where_it_is_wished() {
 
 #[tokio::test]
 async fn concurrent_batches_of_the_same_ids_do_not_lock_each_other_out() {
-    let fixture = Fixture::new();
+    // All of them wait for the same few connections: on a busy machine longer than a server may take to answer.
+    let patient = |options: &mut PostgresOptions| options.connect_timeout = Duration::from_secs(60);
+    let fixture = Fixture::on(PostgresServer::shared().create_database(), patient);
     let mut vcons = Vcons::new(57);
     let forward: Vec<Vcon> = (0..64).map(|_| vcon(&vcons.chat())).collect();
     let backward: Vec<Vcon> = forward.iter().rev().cloned().collect();
