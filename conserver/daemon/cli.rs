@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Moves vCons through chains of links into storages, and loses none.
 ///
@@ -207,14 +207,19 @@ pub struct GetArgs {
 
 /// `conserver queues`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["lists", "chain"]))]
 pub struct QueuesArgs {
     /// Only these lists (default: all that the configuration names).
+    #[arg(value_name = "LIST")]
     pub lists: Vec<String>,
-    /// Stop claims from these lists until resumed. Their ids wait.
-    #[arg(long, conflicts_with = "resume", requires = "lists")]
+    /// Only the lists that this chain takes from.
+    #[arg(long, value_name = "NAME")]
+    pub chain: Option<String>,
+    /// Stop claims from these lists, for all workers, until resumed. Their ids wait; what runs finishes.
+    #[arg(long, conflicts_with = "resume", requires = "which")]
     pub pause: bool,
     /// Resume claims from these lists.
-    #[arg(long, requires = "lists")]
+    #[arg(long, requires = "which")]
     pub resume: bool,
     /// Show every second until interrupted.
     #[arg(long)]

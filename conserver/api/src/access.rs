@@ -79,6 +79,8 @@ pub const CALLS: &[Call] = &[
     call("POST", "/queues/resume", Needs::Operator),
     call("GET", "/workers", Needs::Viewer),
     call("GET", "/chains", Needs::Viewer),
+    call("POST", "/chains/{name}/pause", Needs::Operator),
+    call("POST", "/chains/{name}/resume", Needs::Operator),
     call("GET", "/config", Needs::Admin),
     call("POST", "/config", Needs::Admin),
 ];

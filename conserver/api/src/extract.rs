@@ -4,4 +4,4 @@ mod body;
 mod query;
 
 pub(crate) use body::{Budget, Payload};
-pub(crate) use query::{Query, header_text, path_uuid};
+pub(crate) use query::{PathText, Query, header_text, path_uuid};

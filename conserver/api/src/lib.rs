@@ -39,7 +39,7 @@ pub use openapi::openapi_json;
 pub use serve::{serve, tls};
 pub use state::{Parts, State};
 
-use routes::{batch, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
+use routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
 
 /// The router.
 pub fn app(state: State) -> Router {
@@ -85,7 +85,9 @@ fn routes(router: Router<State>, prefix: &str) -> Router<State> {
         .route(&at("/queues/pause"), post(queues::pause))
         .route(&at("/queues/resume"), post(queues::resume))
         .route(&at("/workers"), get(queues::workers))
-        .route(&at("/chains"), get(queues::chains))
+        .route(&at("/chains"), get(chains::chains))
+        .route(&at("/chains/{name}/pause"), post(chains::pause))
+        .route(&at("/chains/{name}/resume"), post(chains::resume))
         .route(&at("/config"), get(config::read).post(config::write))
 }
 

@@ -8,7 +8,7 @@ use utoipa::{OpenApi, openapi};
 
 use crate::access::{CALLS, Needs};
 use crate::error::ErrorBody;
-use crate::routes::{batch, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
+use crate::routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,7 +47,9 @@ use crate::routes::{batch, config, docs, egress, health, ingest, letters, metric
         queues::pause,
         queues::resume,
         queues::workers,
-        queues::chains,
+        chains::chains,
+        chains::pause,
+        chains::resume,
         config::read,
         config::write,
     ),

@@ -1,6 +1,7 @@
 //! The calls, a file for each family, and what all of them have in common.
 
 pub(crate) mod batch;
+pub(crate) mod chains;
 pub(crate) mod config;
 pub(crate) mod docs;
 pub(crate) mod egress;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use conserver_core::QueueName;
+use conserver_core::config::Plan;
 use conserver_core::queue::ListStatus;
 use serde_json::json;
 
@@ -15,9 +17,10 @@ use crate::wiring::{Wiring, ingress_lists};
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow::Result<Exit> {
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
-        let lists: Vec<QueueName> = match args.lists.is_empty() {
-            true => ingress_lists(&instance.plan),
-            false => args.lists.iter().map(QueueName::new).collect(),
+        let lists: Vec<QueueName> = match &args.chain {
+            Some(chain) => lists_of(&instance.plan, chain)?,
+            None if args.lists.is_empty() => ingress_lists(&instance.plan),
+            None => args.lists.iter().map(QueueName::new).collect(),
         };
         if args.pause || args.resume {
             return set_paused(&instance, &lists, args.pause).await;
@@ -44,6 +47,21 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow
             output::line("");
         }
     })
+}
+
+/// The lists that a chain takes from. One that belongs to another chain is said, and left out.
+fn lists_of(plan: &Plan, name: &str) -> anyhow::Result<Vec<QueueName>> {
+    let chain = plan.chains.iter().find(|chain| chain.name.as_str() == name);
+    let chain = chain.with_context(|| {
+        let names: Vec<String> = plan.chains.iter().map(|chain| format!("`{}`", chain.name)).collect();
+        format!("no chain `{name}` takes from a list; there is {}", names.join(", "))
+    })?;
+    for (list, owner) in &chain.ceded {
+        output::note(format!(
+            "`{list}` belongs to the chain `{owner}`, which names it after `{name}`: left alone"
+        ));
+    }
+    Ok(chain.ingress.clone())
 }
 
 async fn set_paused(instance: &Instance, lists: &[QueueName], paused: bool) -> anyhow::Result<Exit> {

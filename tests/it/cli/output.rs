@@ -57,6 +57,10 @@ fn push_get_and_queues() {
         ["queues", "--pause", "in"],
         ["queues"],
         ["queues", "--resume", "in"],
+        ["queues", "--chain", "main", "--pause"],
+        ["queues", "--chain", "main", "--resume"],
+        ["queues", "--chain", "mian", "--pause"],
+        ["queues", "--chain", "main", "in"],
     );
     show!(
         site,

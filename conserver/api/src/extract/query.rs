@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use conserver_core::QueueName;
 use conserver_core::vcon::VconId;
 use serde_json::Value;
 
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, Result, not_found};
 use crate::model::{Loc, Moment, Problem, Problems};
 
 /// The parameters, and what is wrong with those asked for so far.
@@ -139,6 +139,20 @@ impl Query {
     pub(crate) fn check(&mut self) -> Result<()> {
         let problems = std::mem::take(&mut self.problems);
         if problems.is_empty() { Ok(()) } else { Err(ApiError::rules(&problems.into_vec())) }
+    }
+}
+
+/// The one part of the path that is not fixed.
+pub(crate) struct PathText(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let Path(text) = Path::from_request_parts(parts, state).await.map_err(|_| {
+            not_found("Not Found", "the path has bytes that are no UTF-8; write each byte of the name as %XX")
+        })?;
+        Ok(Self(text))
     }
 }
 

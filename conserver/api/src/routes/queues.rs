@@ -64,17 +64,3 @@ pub(crate) async fn workers(Extract(state): Extract<State>) -> Result<Response> 
     let workers = state.queue.workers().await;
     Ok(json(&workers.map_err(|error| ApiError::backend("Failed to read the workers", &error))?))
 }
-
-/// Chains with their links and storages, as configured.
-#[utoipa::path(get, path = "/chains", tag = "instance", responses((status = 200, description = "The chains", body = Vec<Object>)))]
-pub(crate) async fn chains(Extract(state): Extract<State>) -> Response {
-    let live = state.live();
-    let rows = live.plan.chains.iter().map(|chain| {
-        json!({
-            "name": chain.name, "ingress_lists": chain.ingress, "links": chain.links, "storages": chain.storages,
-            "egress_lists": chain.egress, "dead_letters": chain.dlq, "concurrency": chain.concurrency,
-            "weight": chain.weight, "blocked": chain.blocked,
-        })
-    });
-    json(&rows.collect::<Vec<_>>())
-}

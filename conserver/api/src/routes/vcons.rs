@@ -1,7 +1,7 @@
 //! Documents and their ids are read, found and deleted.
 
 use axum::Extension;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{json, json_text, nothing};
 use crate::error::{ApiError, Result, not_found};
-use crate::extract::{Query, path_uuid};
+use crate::extract::{PathText, Query, path_uuid};
 use crate::fetch;
 use crate::gate::About;
 use crate::state::State;
@@ -84,7 +84,7 @@ fn read_cursor(text: &str) -> Option<Dated> {
 /// Reads one vCon, from a storage if the store has it no longer.
 #[utoipa::path(get, path = "/vcon/{vcon_uuid}", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
     responses((status = 200, description = "The vCon", body = Object), (status = 404, description = "It is nowhere", body = crate::error::ErrorBody)))]
-pub(crate) async fn get(Extract(state): Extract<State>, Path(uuid): Path<String>) -> Result<Response> {
+pub(crate) async fn get(Extract(state): Extract<State>, PathText(uuid): PathText) -> Result<Response> {
     let id = path_uuid(&uuid)?;
     let found = fetch::documents(&state, std::slice::from_ref(&id)).await;
     let found = found.map_err(|error| ApiError::backend("Failed to read vCon", &error))?.pop().flatten();
@@ -169,7 +169,7 @@ pub(crate) async fn search(Extract(state): Extract<State>, query: Query) -> Resu
 pub(crate) async fn delete(
     Extract(state): Extract<State>,
     Extension(about): Extension<About>,
-    Path(uuid): Path<String>,
+    PathText(uuid): PathText,
 ) -> Result<Response> {
     const FAILED: &str = "Failed to delete vCon";
     let id = path_uuid(&uuid)?;

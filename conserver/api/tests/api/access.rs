@@ -38,7 +38,10 @@ async fn every_call_answers_every_role_as_the_table_says() {
     for call in CALLS {
         for (role, key) in ROLES {
             for prefix in ["", "/api"] {
-                let path = call.path.replace("{vcon_uuid}", "018f2a4b-0000-8000-9dd8-000000000001");
+                let path = call
+                    .path
+                    .replace("{vcon_uuid}", "018f2a4b-0000-8000-9dd8-000000000001")
+                    .replace("{name}", "main");
                 let query = if call.needs == Needs::Ingest { "?ingress_lists=in" } else { "" };
                 let line = format!("{} {prefix}{path}{query}", call.method);
                 let headers = if key.is_empty() { vec![] } else { vec![("x-conserver-api-token", key)] };

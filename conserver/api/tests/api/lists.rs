@@ -57,6 +57,42 @@ async fn a_full_list_is_told_with_a_time() {
 }
 
 #[tokio::test]
+async fn a_chain_stands_still_with_all_its_lists_and_leaves_those_of_others_alone() {
+    let config = "
+chains:
+  early: {ingress_lists: [a, b, theirs]}
+  late: {ingress_lists: [theirs]}
+";
+    let mut site = Site::with(config, &[]).await;
+    site.call("POST /queues/pause?list_name=b").await.expect(200);
+    let paused = site.call("POST /chains/early/pause").await.expect(200).json();
+    let row = |list: &str, changed: bool| json!({"list_name": list, "paused": true, "changed": changed});
+    let expected = json!({
+        "chain": "early", "paused": true, "lists": [row("a", true), row("b", false)],
+        "elsewhere": [{"list_name": "theirs", "chain": "late"}],
+    });
+    assert_eq!(paused, expected);
+    let again = site.call("POST /chains/early/pause").await.expect(200).json();
+    assert_eq!(again["lists"], json!([row("a", false), row("b", false)]));
+    let mut stopped = site.redis::<Vec<String>>("SMEMBERS cs:paused").await;
+    stopped.sort();
+    assert_eq!(stopped, ["a", "b"]);
+    let resumed = site.call("POST /chains/early/resume").await.expect(200).json();
+    assert_eq!(
+        (&resumed["lists"][1]["paused"], &resumed["lists"][1]["changed"]),
+        (&json!(false), &json!(true))
+    );
+    assert!(!site.redis::<bool>("EXISTS cs:paused").await);
+
+    for name in ["nobody", "%ff", "a%2Fb"] {
+        site.call(&format!("POST /chains/{name}/pause")).await.expect(404);
+    }
+    site.redis.stop();
+    let failed = site.call("POST /chains/early/pause").await.expect(503).json();
+    assert_eq!(failed["lists"][0], json!({"list_name": "a", "paused": null, "changed": null}));
+}
+
+#[tokio::test]
 async fn queues_are_shown_and_stand_still_on_demand() {
     let site = Site::new().await;
     site.redis::<i64>("RPUSH in a b").await;

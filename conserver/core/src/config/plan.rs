@@ -55,6 +55,8 @@ pub struct ChainPlan {
     pub name: ChainName,
     /// Lists it takes from.
     pub ingress: Vec<QueueName>,
+    /// Lists that it names and that belong to another chain, which names them, too.
+    pub ceded: Vec<(QueueName, ChainName)>,
     /// Links in order.
     pub links: Vec<LinkName>,
     /// Storages, all written in parallel.

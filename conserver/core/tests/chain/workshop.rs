@@ -30,6 +30,7 @@ impl Workshop {
         let plan = ChainPlan {
             name: ChainName::new("main"),
             ingress: vec![QueueName::new("in")],
+            ceded: Vec::new(),
             links: Vec::new(),
             storages: Vec::new(),
             egress: vec![QueueName::new("out")],

@@ -17,6 +17,7 @@ fn plan() -> ChainPlan {
     ChainPlan {
         name: ChainName::new("main"),
         ingress: vec![QueueName::new("in")],
+        ceded: Vec::new(),
         links: Vec::new(),
         storages: Vec::new(),
         egress: vec![QueueName::new("out"), QueueName::new("copy")],

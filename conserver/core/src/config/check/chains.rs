@@ -60,10 +60,12 @@ fn is_stopped(chain: &RawChain, dialect: Dialect) -> bool {
 /// A list belongs to one chain: to the last that names it, as in the Python server.
 fn give_each_list_one_owner(plans: &mut [ChainPlan], report: &mut Report<'_>) {
     let mut owner: HashMap<QueueName, usize> = HashMap::new();
+    let mut ceded = Vec::new();
     for index in 0..plans.len() {
         for list in plans[index].ingress.clone() {
             let Some(earlier) = owner.insert(list.clone(), index) else { continue };
             plans[earlier].ingress.retain(|kept| *kept != list);
+            ceded.push((earlier, list.clone()));
             let (loser, winner) = (plans[earlier].name.clone(), plans[index].name.clone());
             let path = Path::root().key("chains").key(winner.as_str()).key("ingress_lists");
             let path = item(&path, list.as_str(), report);
@@ -71,6 +73,10 @@ fn give_each_list_one_owner(plans: &mut [ChainPlan], report: &mut Report<'_>) {
                 format!("the list `{list}` is named by `{loser}` and by `{winner}`; the last chain gets it");
             report.quirk(&path, message).hint("give each chain a list of its own");
         }
+    }
+    for (loser, list) in ceded {
+        let winner = plans[owner[&list]].name.clone();
+        plans[loser].ceded.push((list, winner));
     }
 }
 
@@ -101,6 +107,7 @@ impl One<'_> {
         ChainPlan {
             name: ChainName::new(self.name),
             ingress,
+            ceded: Vec::new(),
             links: links.iter().map(LinkName::new).collect(),
             storages: storages.iter().map(StorageName::new).collect(),
             egress,
