@@ -17,7 +17,7 @@ chains:
 ";
 
 /// Status and body of a request.
-fn ask(address: &str, line: &str, key: &str, body: &str) -> Option<(u16, String)> {
+pub(crate) fn ask(address: &str, line: &str, key: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let length = body.len();

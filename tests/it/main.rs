@@ -32,6 +32,7 @@ mod otlp;
 mod outage;
 mod poison;
 mod reload;
+mod schemathesis;
 mod stop;
 mod stuck;
 

@@ -156,6 +156,7 @@ pub(crate) struct Doorkeeper {
     partners: Vec<(QueueName, Vec<Secret>)>,
 }
 
+#[derive(Clone)]
 struct Key {
     secret: Secret,
     caller: Caller,
@@ -176,6 +177,11 @@ impl Doorkeeper {
         });
         let partners = settings.ingress_auth.iter().map(|(list, keys)| (list.clone(), keys.clone()));
         Self { header: settings.header.clone(), keys: keys.collect(), partners: partners.collect() }
+    }
+
+    /// Takes the keys of another one.
+    pub(crate) fn keep_keys(&mut self, other: &Self) {
+        self.keys.clone_from(&other.keys);
     }
 
     pub(crate) fn is_open(&self) -> bool {

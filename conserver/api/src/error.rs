@@ -25,11 +25,22 @@ struct Parts {
 /// The body of every error.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
-    /// What is wrong: a sentence, or for 422 a list of objects with `type`, `loc`, `msg` and `input`.
-    #[schema(value_type = Object)]
+    /// What is wrong: a sentence, or a list of the rules that are broken.
+    #[schema(value_type = Detail)]
     detail: Value,
     /// What to do about it.
     hint: String,
+}
+
+/// What is wrong.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+pub(crate) enum Detail {
+    /// A sentence.
+    Sentence(String),
+    /// Broken rules.
+    Rules(Vec<Problem>),
 }
 
 /// Result with [`ApiError`].

@@ -1,10 +1,12 @@
 //! The description of all calls, made from the handlers.
 
 use conserver_core::config::settings::ApiSettings;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, Ref, ResponseBuilder, Server};
-use utoipa::{OpenApi, openapi};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Server};
+use utoipa::{OpenApi, ToSchema, openapi};
 
 use crate::access::{CALLS, Needs};
 use crate::error::ErrorBody;
@@ -57,6 +59,44 @@ use crate::routes::{batch, chains, config, docs, egress, health, ingest, letters
 )]
 struct Calls;
 
+/// A vCon. Members that are not named here are kept as they come.
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "vcon": "0.4.0",
+    "uuid": "01969c5e-4f5c-8f3a-b0d1-5f0c2b6a7d10",
+    "created_at": "2026-01-02T03:04:05Z",
+    "parties": [{"tel": "+15550100", "name": "Ann"}, {"mailto": "ben@example.com", "name": "Ben"}],
+    "dialog": [{
+        "type": "text", "start": "2026-01-02T03:04:05Z", "parties": [0, 1], "originator": 0,
+        "mediatype": "text/plain", "body": "Good morning", "encoding": "none",
+    }],
+}))]
+#[expect(dead_code, reason = "it is only described")]
+pub(crate) struct PostedVcon {
+    /// The version of the format.
+    vcon: String,
+    /// The id.
+    uuid: uuid::Uuid,
+    /// When the conversation was recorded.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// What it is about.
+    #[schema(required = false)]
+    subject: Option<String>,
+    /// Who takes part; a `tel` has to look like a telephone number or a SIP address.
+    #[schema(required = false, value_type = Vec<Object>)]
+    parties: (),
+    /// What was said and sent; `parties` and `originator` are indices into the parties.
+    #[schema(required = false, value_type = Vec<Object>)]
+    dialog: (),
+    /// What was found out about it.
+    #[schema(required = false, value_type = Vec<Object>)]
+    analysis: (),
+    /// What goes with it.
+    #[schema(required = false, value_type = Vec<Object>)]
+    attachments: (),
+}
+
 /// The document for these settings.
 pub(crate) fn document(settings: &ApiSettings) -> openapi::OpenApi {
     let mut document = Calls::openapi();
@@ -89,32 +129,62 @@ fn operation<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operati
 
 /// Adds what all calls have in common: the key, and the answers that say no.
 fn complete(operation: &mut Operation, needs: Needs) {
-    let is_public = needs == Needs::Nothing;
-    if !is_public {
-        let key = SecurityRequirement::new("key", Vec::<String>::new());
-        operation.security = Some(if needs == Needs::KnownList {
-            vec![key, SecurityRequirement::default()]
-        } else {
-            vec![key]
-        });
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let Some(RefOr::T(schema)) = &mut parameter.schema {
+            plain(schema);
+        }
     }
-    let body = || Content::new(Some(Ref::from_schema_name("ErrorBody")));
-    let mut add = |code: &str, says: &str| {
-        let answer = ResponseBuilder::new().description(says).content("application/json", body()).build();
-        operation.responses.responses.entry(code.to_owned()).or_insert_with(|| answer.into());
-    };
+    let is_public = needs == Needs::Nothing;
     if is_public {
         return;
     }
-    add("403", "No key, or one that may not do this");
-    add("422", "A parameter or the body breaks a rule");
-    add("429", "Too many requests, or a list is full; `retry-after` says when");
-    add("503", "The backend is away or the server is busy; `retry-after` says when");
-    add("400", "The body cannot be read");
-    add("408", "The body came too slowly");
-    add("409", "A key of the backend holds something else, or the request contradicts another");
-    add("413", "The body is too large");
-    add("415", "The body is packed in a way that is not known");
+    let key = SecurityRequirement::new("key", Vec::<String>::new());
+    operation.security =
+        Some(if needs == Needs::KnownList { vec![key, SecurityRequirement::default()] } else { vec![key] });
+    for (code, says) in REFUSALS {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let mut answer = ResponseBuilder::new().description(*says).content("application/json", body);
+        if matches!(*code, "429" | "503") {
+            let seconds = HeaderBuilder::new().schema(Object::with_type(Type::Integer));
+            let seconds = seconds.description(Some("Seconds after which it is worth trying again"));
+            answer = answer.header("retry-after", seconds.build());
+        }
+        operation.responses.responses.entry((*code).to_owned()).or_insert_with(|| answer.build().into());
+    }
+}
+
+/// The answers of every call that needs a key.
+const REFUSALS: &[(&str, &str)] = &[
+    ("400", "The body cannot be read"),
+    ("403", "No key, or one that may not do this"),
+    ("408", "The body came too slowly"),
+    ("409", "A key of the backend holds something else, or the request contradicts another"),
+    ("413", "The body is too large"),
+    ("415", "The body is packed in a way that is not known"),
+    ("422", "A parameter or the body breaks a rule"),
+    ("429", "Too many requests, or a list is full"),
+    ("503", "The backend is away or the server is busy"),
+];
+
+const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
+
+/// A parameter as it is sent: left out rather than null, and a number of any length.
+fn plain(schema: &mut Schema) {
+    let kind = match schema {
+        Schema::Array(array) => &mut array.schema_type,
+        Schema::Object(object) => {
+            object.format.take_if(|format| *format == INT64);
+            &mut object.schema_type
+        }
+        _ => return,
+    };
+    let only = match kind {
+        SchemaType::Array(types) => types.iter().find(|kind| **kind != Type::Null).cloned(),
+        _ => None,
+    };
+    if let Some(only) = only {
+        *kind = SchemaType::Type(only);
+    }
 }
 
 /// The document with the default settings, as it is checked in.

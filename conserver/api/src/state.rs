@@ -104,13 +104,21 @@ impl State {
         }))
     }
 
-    /// Takes over keys, lists and limits of another configuration; what needs a restart stays.
+    /// Takes over keys, lists and limits of another configuration; what needs a restart stays, and so do the keys where
+    /// there are none any more.
     pub fn renew(&self, plan: Plan) {
         let before = self.live();
         if before.plan == plan {
             return;
         }
-        let door = Doorkeeper::new(&plan.settings.api, Some(&before.door));
+        let mut door = Doorkeeper::new(&plan.settings.api, Some(&before.door));
+        if door.is_open() && !before.door.is_open() {
+            // It may listen where everybody comes in: only a start decides that.
+            tracing::warn!(
+                "the configuration has no API key any more; the old ones stay until the API starts again"
+            );
+            door.keep_keys(&before.door);
+        }
         *self.live.write().expect("no panic while held") = Arc::new(Live { plan, door });
     }
 

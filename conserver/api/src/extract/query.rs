@@ -40,9 +40,17 @@ impl Query {
         self.pairs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a switch is on: `?dry_run`, `?dry_run=true`.
-    pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|value| matches!(value, "" | "1" | "true" | "yes"))
+    /// Whether a switch is on: `?dry_run`, `?dry_run=true`. What is neither on nor off is a problem, not off.
+    pub(crate) fn is_on(&mut self, name: &str) -> bool {
+        let Some(value) = self.text(name).map(str::to_ascii_lowercase) else { return false };
+        match value.as_str() {
+            "" | "1" | "true" | "t" | "yes" | "y" | "on" => true,
+            "0" | "false" | "f" | "no" | "n" | "off" => false,
+            _ => {
+                self.problems.push(Problem::bool_parsing(Loc::query(name), value.into()));
+                false
+            }
+        }
     }
 
     /// A parameter that has to be there.

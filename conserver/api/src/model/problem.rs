@@ -41,14 +41,22 @@ impl Loc {
 }
 
 /// One broken rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
+    /// Which rule.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
+    /// Where: `body`, `query` or `path`, then names and indices.
+    #[schema(value_type = Vec<Value>)]
     pub(crate) loc: Loc,
+    /// A sentence.
     pub(crate) msg: String,
+    /// What was sent.
+    #[schema(value_type = Value)]
     pub(crate) input: Value,
+    /// The rule's bounds, or why something could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) ctx: Option<Value>,
 }
 
@@ -59,6 +67,11 @@ impl Problem {
 
     fn explained(kind: &'static str, loc: Loc, msg: &str, error: &str, input: Value) -> Self {
         Self { ctx: Some(json!({"error": error})), ..Self::of(kind, loc, format!("{msg}, {error}"), input) }
+    }
+
+    pub(crate) fn bool_parsing(loc: Loc, input: Value) -> Self {
+        let says = "Input should be a valid boolean, unable to interpret input";
+        Self::of("bool_parsing", loc, says, input)
     }
 
     pub(crate) fn missing(loc: Loc, input: Value) -> Self {

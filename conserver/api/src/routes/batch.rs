@@ -17,6 +17,7 @@ use crate::access::Caller;
 use crate::error::{ApiError, Result};
 use crate::extract::{Payload, Query};
 use crate::model::{self, Problem, Refusal};
+use crate::openapi::PostedVcon;
 use crate::state::State;
 
 /// Documents of one request at most.
@@ -35,14 +36,14 @@ pub(crate) struct Item {
     uuid: Option<VconId>,
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<crate::error::Detail>)]
     detail: Option<serde_json::Value>,
 }
 
 /// Stores many vCons: a JSON array, or one document on each line. Each is stored whole or refused by itself.
 #[utoipa::path(post, path = "/vcons", tag = "vcons",
-    params(("ingress_lists" = Option<Vec<String>>, Query, description = "Lists that get every id"), ("Idempotency-Key" = Option<String>, Header, description = "The same key again within a day does nothing")),
-    request_body(content((Vec<Object> = "application/json"), (String = "application/x-ndjson")), description = "vCons"),
+    params(("ingress_lists" = Option<Vec<String>>, Query, description = "Lists that get every id"), ("Idempotency-Key" = Option<String>, Header, max_length = 255, pattern = "^[!-~]+$", description = "The same key again within a day does nothing")),
+    request_body(content((Vec<PostedVcon> = "application/json"), (String = "application/x-ndjson")), description = "vCons"),
     responses((status = 200, description = "What became of each, in order", body = Vec<Item>)))]
 pub(crate) async fn create(
     Extract(state): Extract<State>,

@@ -26,16 +26,21 @@ pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
     params(("dry_run" = Option<bool>, Query, description = "Only check it: nothing is written")),
     request_body(content = Object, description = "The whole configuration"),
     responses((status = 200, description = "With `dry_run`: all problems, and whether it can be used", body = Object), (status = 204, description = "Replaced")))]
-pub(crate) async fn write(Extract(state): Extract<State>, query: Query, body: Payload) -> Result<Response> {
+pub(crate) async fn write(
+    Extract(state): Extract<State>,
+    mut query: Query,
+    body: Payload,
+) -> Result<Response> {
     const FAILED: &str = "Failed to update configuration";
     let whole = model::Loc::whole_body;
+    let dry_run = query.is_on("dry_run");
+    query.check()?;
     let posted: Value = serde_json::from_slice(&body.text).map_err(|error| {
         ApiError::rules(&[model::Problem::json_invalid(error.column(), &error.to_string())])
     })?;
     if !posted.is_object() {
         return Err(ApiError::rules(&[model::Problem::dict_type(whole(), &posted.to_string())]));
     }
-    let dry_run = query.is_on("dry_run");
     let outcome = work(file(&state, FAILED)?, FAILED, move |file| {
         let current = file.read().unwrap_or_default();
         let value = match update::unmask(&posted, &current) {

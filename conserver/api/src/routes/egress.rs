@@ -109,7 +109,7 @@ pub(crate) async fn egress(Extract(state): Extract<State>, mut query: Query) -> 
 
 /// How many ids stand on an egress list.
 #[utoipa::path(get, path = "/vcon/count", tag = "lists", params(("egress_list" = String, Query, description = "The list")),
-    responses((status = 200, description = "How many", body = u64)))]
+    responses((status = 200, description = "How many", body = u64, content_type = "application/json")))]
 pub(crate) async fn count(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("egress_list");
     query.check()?;

@@ -15,6 +15,7 @@ use crate::error::{ApiError, Result};
 use crate::extract::{Payload, Query, header_text};
 use crate::gate::About;
 use crate::model;
+use crate::openapi::PostedVcon;
 use crate::state::State;
 
 /// Lists that one request may name.
@@ -28,11 +29,11 @@ const FAILED: &str = "Failed to store vCon";
     params(
         ("ingress_lists" = Option<Vec<String>>, Query, description = "Lists that get the id: repeated, or separated by commas"),
         ("ingress_list" = Option<String>, Query, description = "The same, for one list; also taken as a header"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key again within a day does nothing"),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, pattern = "^[!-~]+$", description = "The same key again within a day does nothing"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, carried to the chain"),
     ),
-    request_body(content = Object, description = "A vCon: plain, signed (JWS) or encrypted (JWE); gzip is unpacked"),
-    responses((status = 201, description = "Stored, as it is answered", body = Object)))]
+    request_body(content = PostedVcon, description = "A vCon: plain, signed (JWS) or encrypted (JWE); gzip is unpacked"),
+    responses((status = 201, description = "Stored, as it is answered", body = PostedVcon)))]
 pub(crate) async fn create(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -53,7 +54,7 @@ pub(crate) async fn create(
         ("ingress_list" = String, Query, description = "The list that gets the id"),
         ("X-Hub-Signature-256" = Option<String>, Header, description = "`sha256=` and the HMAC of the body with a key of the list, in place of the key"),
     ),
-    request_body(content = Object, description = "A vCon"),
+    request_body(content = PostedVcon, description = "A vCon"),
     responses((status = 204, description = "Stored")))]
 pub(crate) async fn external(
     Extract(state): Extract<State>,

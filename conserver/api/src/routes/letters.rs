@@ -25,7 +25,7 @@ const MOST: i64 = 100_000;
 
 /// Ids on the dead-letter list of an ingress list, oldest first.
 #[utoipa::path(get, path = "/dlq", tag = "dead letters",
-    params(("ingress_list" = String, Query, description = "The ingress list"), ("limit" = Option<i64>, Query, description = "How many at most, up to 100000"), ("offset" = Option<i64>, Query, description = "How many to pass over")),
+    params(("ingress_list" = String, Query, description = "The ingress list"), ("limit" = Option<i64>, Query, minimum = 0, maximum = 100_000, description = "How many at most, up to 100000"), ("offset" = Option<i64>, Query, minimum = 0, description = "How many to pass over")),
     responses((status = 200, description = "Ids", body = Vec<String>)))]
 pub(crate) async fn ids(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("ingress_list");
@@ -48,8 +48,8 @@ async fn read_ids(state: &State, dlq: &QueueName, paging: Paging) -> conserver_c
 
 /// Moves the oldest dead letters back to their list; answers how many.
 #[utoipa::path(post, path = "/dlq/reprocess", tag = "dead letters",
-    params(("ingress_list" = String, Query, description = "The ingress list"), ("count" = Option<i64>, Query, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
-    responses((status = 200, description = "How many were moved", body = u64)))]
+    params(("ingress_list" = String, Query, description = "The ingress list"), ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
+    responses((status = 200, description = "How many were moved", body = u64, content_type = "application/json")))]
 pub(crate) async fn reprocess(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("ingress_list");
     let count = query.int_within("count", 1000, 1, MOST);
@@ -85,8 +85,8 @@ fn storage(state: &State, query: &mut Query) -> Result<Arc<GuardedStorage>> {
 
 /// Saves vCons again that a storage does not have; stops at the first that fails. Answers how many were saved.
 #[utoipa::path(post, path = "/dlq/storage/reprocess", tag = "dead letters",
-    params(("storage_name" = String, Query, description = "The storage"), ("count" = Option<i64>, Query, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
-    responses((status = 200, description = "How many were saved", body = u64), (status = 404, description = "No such storage", body = crate::error::ErrorBody), (status = 409, description = "It is under way", body = crate::error::ErrorBody)))]
+    params(("storage_name" = String, Query, description = "The storage"), ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
+    responses((status = 200, description = "How many were saved", body = u64, content_type = "application/json"), (status = 404, description = "No such storage", body = crate::error::ErrorBody), (status = 409, description = "It is under way", body = crate::error::ErrorBody)))]
 pub(crate) async fn reprocess_storage(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let count = query.int_within("count", 1000, 1, MOST);
     let storage = storage(&state, &mut query)?;
@@ -209,8 +209,10 @@ impl Meant {
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),
         ("chain" = Option<String>, Query, description = "Only from this chain"),
-        ("limit" = Option<i64>, Query, description = "How many at most: 100 if nothing is said"),
-        ("offset" = Option<i64>, Query, description = "Where to begin: `next` of the answer before"),
+        ("older_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at least so many seconds ago"),
+        ("younger_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at most so many seconds ago"),
+        ("limit" = Option<i64>, Query, minimum = 0, maximum = 100_000, description = "How many at most: 100 if nothing is said"),
+        ("offset" = Option<i64>, Query, minimum = 0, description = "Where to begin: `next` of the answer before"),
     ),
     responses((status = 200, description = "`letters`, and `next` if there may be more", body = Object)))]
 pub(crate) async fn letters(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
@@ -257,8 +259,10 @@ pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> 
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),
         ("chain" = Option<String>, Query, description = "Only from this chain"),
+        ("older_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at least so many seconds ago"),
+        ("younger_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at most so many seconds ago"),
         ("id" = Option<Vec<String>>, Query, description = "Only these ids"),
-        ("count" = Option<i64>, Query, description = "How many at most: 1000 if nothing is said"),
+        ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said"),
     ),
     responses((status = 200, description = "`replayed`", body = Object)))]
 pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
@@ -288,9 +292,11 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),
         ("chain" = Option<String>, Query, description = "Only from this chain"),
+        ("older_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at least so many seconds ago"),
+        ("younger_than" = Option<i64>, Query, minimum = 0, description = "Only those that died at most so many seconds ago"),
         ("id" = Option<Vec<String>>, Query, description = "Only these ids"),
         ("all" = Option<bool>, Query, description = "All of them"),
-        ("count" = Option<i64>, Query, description = "How many at most: 1000 if nothing is said"),
+        ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said"),
     ),
     responses((status = 200, description = "`discarded`", body = Object)))]
 pub(crate) async fn discard(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {

@@ -33,8 +33,8 @@ const STEP: usize = 50;
     params(
         ("page" = Option<i64>, Query, description = "Page, from 1"),
         ("size" = Option<i64>, Query, description = "Ids of a page: 50 if nothing is said, at most 10000"),
-        ("since" = Option<String>, Query, description = "Not older than this date and time"),
-        ("until" = Option<String>, Query, description = "Not newer than this date and time"),
+        ("since" = Option<String>, Query, format = DateTime, description = "Not older than this date and time"),
+        ("until" = Option<String>, Query, format = DateTime, description = "Not newer than this date and time"),
         ("cursor" = Option<String>, Query, description = "In place of `page`: empty at first, then `x-next-cursor` of the answer before"),
     ),
     responses((status = 200, description = "Ids; with `cursor`, the header `x-next-cursor` says where the next page begins", body = Vec<String>)))]
@@ -199,7 +199,7 @@ pub(crate) async fn delete(
 }
 
 /// Indexes every document of the store anew; answers how many there are.
-#[utoipa::path(get, path = "/index_vcons", tag = "vcons", responses((status = 200, description = "How many were indexed", body = u64)))]
+#[utoipa::path(get, path = "/index_vcons", tag = "vcons", responses((status = 200, description = "How many were indexed", body = u64, content_type = "application/json")))]
 pub(crate) async fn index(Extract(state): Extract<State>) -> Result<Response> {
     const FAILED: &str = "Failed to index vCons";
     let failed = |error| ApiError::backend(FAILED, &error);

@@ -134,6 +134,15 @@ async fn a_key_has_its_rate_and_a_changed_file_other_keys() {
 }
 
 #[tokio::test]
+async fn a_configuration_without_keys_opens_nothing_before_the_next_start() {
+    let site = site().await;
+    std::fs::write(&site.file.path, format!("conserver: 1{CHAINS}").replace("$DIR", "/tmp")).unwrap();
+    site.state.renew(site.file.load().unwrap().plan.unwrap());
+    site.call("GET /vcon").await.expect(403);
+    site.call_with("GET /vcon", &[("x-conserver-api-token", "key-viewer")], "").await.expect(200);
+}
+
+#[tokio::test]
 async fn the_audit_log_says_who_changed_what() {
     let site = site().await;
     let key = [("x-conserver-api-token", "key-operator"), ("x-request-id", "r-1")];

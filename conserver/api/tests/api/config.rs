@@ -35,6 +35,9 @@ async fn a_bad_configuration_is_told_and_not_written() {
     assert_eq!(site.post("/config?dry_run=true", &bad).await.expect(200).json()["usable"], false);
     site.post("/config", &json!({"links": {"x": {"options": {"api_key": "********"}}}})).await.expect(422);
     site.post("/config", &json!([])).await.expect(422);
+    // A switch that cannot be read is not taken for off, which would write.
+    let unclear = site.post("/config?dry_run=maybe", &json!({})).await.expect(422).json();
+    assert_eq!(unclear["detail"][0]["type"], "bool_parsing");
     assert_eq!(std::fs::read_to_string(&site.file.path).unwrap(), before);
 }
 

@@ -96,7 +96,7 @@ fn block(value: &Value, depth: usize, out: &mut String) {
             }
         }
         scalar => {
-            let _ = writeln!(out, "{indent}{scalar}");
+            let _ = writeln!(out, "{indent}{}", flow(scalar));
         }
     }
 }
@@ -111,8 +111,28 @@ fn nested(value: &Value, depth: usize, out: &mut String) {
         out.push('\n');
         block(value, depth, out);
     } else {
-        let _ = writeln!(out, " {value}");
+        let _ = writeln!(out, " {}", flow(value));
     }
+}
+
+/// A value on one line: JSON, with what YAML takes for no text escaped.
+fn flow(value: &Value) -> String {
+    let is_printable = |c: char| {
+        !matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let json = value.to_string();
+    if json.chars().all(is_printable) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        if is_printable(c) {
+            out.push(c);
+        } else {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+    }
+    out
 }
 
 /// A key without quotes where nobody can take it for anything but a text.
@@ -121,7 +141,7 @@ fn name(key: &str) -> String {
     let is_plain = key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         && !WORDS.contains(&key.to_ascii_lowercase().as_str());
-    if is_plain { key.to_owned() } else { Value::from(key).to_string() }
+    if is_plain { key.to_owned() } else { flow(&Value::from(key)) }
 }
 
 #[cfg(test)]
@@ -155,6 +175,7 @@ mod tests {
         let value = json!({
             "chains": {"main": {"links": ["a", "b"], "empty": [], "none": null, "deep": [[1, 2], {"x": "y: z\n\u{e9}"}]}},
             "yes": "no", "0644": "0644", "ratio": 1.5, "on": true, "map": {},
+            "\u{97}": "\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{10ffff}",
         });
         let text = yaml(&value);
         assert_eq!(compose(&text).map(|composed| composed.root.to_json()).ok(), Some(value), "{text}");
