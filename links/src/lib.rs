@@ -12,6 +12,7 @@
 //! | [`validate`] | checks the vCon against a profile |
 //! | [`diet`] | takes out what need not be kept |
 //! | [`expire_vcon`] | lets the working copy expire |
+//! | [`webhook`] | sends the vCon to URLs |
 
 pub mod delay;
 pub mod diet;
@@ -22,6 +23,7 @@ pub mod sampler;
 pub mod tag;
 pub mod tag_router;
 pub mod validate;
+pub mod webhook;
 
 use conserver_core::registry::Registry;
 
@@ -33,7 +35,7 @@ pub fn register(registry: &mut Registry) {
         .link::<sampler::Sampler>()
         .link::<validate::Validate>()
         .link::<diet::Diet>();
-    registry.link::<expire_vcon::ExpireVcon>();
+    registry.link::<expire_vcon::ExpireVcon>().link::<webhook::Webhook>();
 }
 
 #[cfg(test)]
@@ -53,6 +55,7 @@ mod tests {
             "validate",
             "diet",
             "expire_vcon",
+            "webhook",
         ]));
     }
 }

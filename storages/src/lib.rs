@@ -15,6 +15,11 @@ pub fn register(registry: &mut Registry) {
     registry.storage::<conserver_storage_postgres::Postgres>();
     #[cfg(not(feature = "postgres"))]
     registry.missing("postgres", "storage-postgres");
+
+    #[cfg(feature = "webhook")]
+    registry.storage::<conserver_storage_webhook::Webhook>();
+    #[cfg(not(feature = "webhook"))]
+    registry.missing("webhook", "storage-webhook");
 }
 
 #[cfg(test)]
@@ -23,7 +28,11 @@ mod tests {
 
     #[test]
     fn the_registry_lists_the_storages_of_the_features() {
-        let expected = [("file", cfg!(feature = "file")), ("postgres", cfg!(feature = "postgres"))];
+        let expected = [
+            ("file", cfg!(feature = "file")),
+            ("postgres", cfg!(feature = "postgres")),
+            ("webhook", cfg!(feature = "webhook")),
+        ];
         let expected = expected.into_iter().filter_map(|(name, is_in)| is_in.then_some(name));
         let mut registry = Registry::new();
         register(&mut registry);

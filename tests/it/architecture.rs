@@ -15,8 +15,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conserver-redis", &["conserver-core"]),
     ("conserver-sqlite", &["conserver-core"]),
     ("conserver-api", &["conserver-core"]),
-    ("conserver-links", &["conserver-core"]),
-    ("conserver-storage-*", &["conserver-core"]),
+    ("conserver-http", &["conserver-core"]),
+    ("conserver-links", &["conserver-core", "conserver-http"]),
+    ("conserver-storage-*", &["conserver-core", "conserver-http"]),
     ("conserver-storages", &["conserver-core", "conserver-storage-*"]),
     ("conserver-testkit", &["conserver-core", "conserver-generator", "conserver-vcon"]),
     (
@@ -43,7 +44,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("clap", &["conserver", "conserver-benches"]),
     ("anyhow", &["conserver", "conserver-benches"]),
     // The program: for the TLS of its OTLP exporter alone.
-    ("reqwest", &["conserver-links", "conserver-storage-*", "conserver"]),
+    ("reqwest", &["conserver-http", "conserver"]),
     ("metrics", &["conserver-core", "conserver"]),
     ("opentelemetry", &["conserver-core", "conserver"]),
     ("opentelemetry_sdk", &["conserver"]),

@@ -5,6 +5,7 @@
 //! `debug` = per vCon. No event carries a body or a secret; ids are fields, never labels.
 
 mod instance;
+mod webhook;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use instance::{
     BatchSettled, BuildKnown, ChildEnded, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld, RedisSeen,
     VconsEnqueued, VconsRecovered, WorkerRuns,
 };
+pub use webhook::{MediaPostFailed, RefusalPassedOver, WebhookAnswered, WebhookFailed, WebhookUnset};
 
 /// A vCon was claimed.
 #[derive(Debug)]

@@ -34,6 +34,14 @@ impl StorageInfo {
         self
     }
 
+    /// Gives no documents back and deletes none.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.can_get = false;
+        self.can_delete = false;
+        self
+    }
+
     /// Keeps only ids in UUID syntax.
     #[must_use]
     pub fn uuid_only(mut self) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! * [`redis`], [`postgres`]: private servers on free ports, gone with their owner.
 //! * [`daemon`], [`proxy`], [`oracle`]: the real program, faults between it and Redis, and whether nothing was lost.
-//! * [`collector`]: a stand-in for an OpenTelemetry collector.
+//! * [`collector`]: a stand-in for an OpenTelemetry collector; [`http`]: an HTTP server that answers by script.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
 //! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`], [`intake_suite!`], [`directory_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
@@ -16,6 +16,7 @@ pub mod collector;
 mod contract;
 pub mod daemon;
 pub mod directory_suite;
+pub mod http;
 pub mod intake_suite;
 pub mod json;
 pub mod link_suite;

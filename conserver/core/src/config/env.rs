@@ -114,7 +114,7 @@ variables! {
     }
     Document {
         VCON_BODY_SHAPE = "native": "How links write bodies: `native` JSON values, or `text` as older versions of the Python server did.",
-        EGRESS_FORMAT_VERSION = "": "`0.0.1`: copies leave for storages in the old format.",
+        EGRESS_FORMAT_VERSION = "": "`0.0.1`: copies leave for storages and webhooks in the old format.",
         VCON_STORAGE_FALLBACK_ENABLED = "true": "Whether a document that Redis does not have is looked for in the storages.",
         UUID8_DOMAIN_NAME = "strolid.com": "Domain from which the ids of new vCons are made.",
     }

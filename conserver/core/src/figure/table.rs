@@ -75,6 +75,14 @@ figures! {
         "Memory that Redis uses";
     ENQUEUED = Counter, Count, "conserver.api.count_vcons_enqueued" ["ingress_list", "source"]
         "vCons that the API put on a list: new, external, reingress, dlq_reprocess";
+    WEBHOOK = Histogram(SECONDS), Seconds, "conserver.webhook.duration" ["status_code"]
+        "Time of one call of a webhook; status 0 where none came back";
+    WEBHOOK_FAILURES = Counter, Count, "conserver.link.webhook.post_failures" ["link.name"]
+        "Attempts of a link webhook after which some receiver did not have the vCon";
+    WEBHOOK_UNSET = Counter, Count, "conserver.link.webhook.no_urls_configured" ["link.name"]
+        "vCons of a link webhook that names no receiver";
+    MEDIA_FAILURES = Counter, Count, "conserver.link.diet.media_post_failures" ["link.name"]
+        "Attempts of a link diet that could not put a body elsewhere";
     WORKERS = Sum, Count, "conserver.workers.running" ["lane"]
         "Workers at work: main, suspects";
     WORKER_ENDS = Counter, Count, "conserver.workers.count_ended" ["role", "cause"]
