@@ -35,6 +35,8 @@ fn snapshots() -> Settings {
         (r"[\w.-]+:\d+:[0-9a-f]{8}\b", "HOST:PID:RANDOM"),
         (r"\b1[6-9]\d{8}\b", "TIME"),
         (r"\d+\.\d+ ms", "N ms"),
+        (r"(?m)  \d+[smhd](( +paused)?)$", "  AGE$1"),
+        (r#""age_ms":\d+"#, r#""age_ms":N"#),
         (r"(Redis|Valkey) \d+\.\d+\.\d+", "Redis VERSION"),
         (r"(?m) +$", ""),
     ] {

@@ -11,6 +11,7 @@
 //! | `extract` | parameters and bodies within bounds |
 //! | `model` | the Python server's rules for a posted vCon |
 //! | `routes` | a file for each family of calls |
+//! | `feed` | what the workers tell, by way of the supervisor |
 //! | `fetch` | documents that only storages have, one look for everybody who asks |
 //! | `error` | what is answered when something is wrong |
 //! | `openapi` | the description of all calls |
@@ -20,6 +21,7 @@ mod audit;
 mod configuration;
 mod error;
 mod extract;
+mod feed;
 mod fetch;
 mod gate;
 mod model;
@@ -35,6 +37,7 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 pub use access::{CALLS, Call, Needs, markdown, may};
 pub use configuration::ConfigFile;
+pub use feed::{Feed, Rate, Rates, Standing};
 pub use openapi::openapi_json;
 pub use serve::{serve, tls};
 pub use state::{Parts, State};

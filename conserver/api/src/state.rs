@@ -17,6 +17,7 @@ use crate::access::Doorkeeper;
 use crate::audit::Audit;
 use crate::configuration::ConfigFile;
 use crate::extract::Budget;
+use crate::feed::Feed;
 use crate::fetch::Fetches;
 use crate::model::Accepted;
 
@@ -42,6 +43,8 @@ pub struct Parts {
     pub stale_after: Duration,
     /// What `/metrics` shows, made when it is asked for.
     pub figures: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What the workers tell.
+    pub feed: Feed,
 }
 
 /// What the handlers need. Cheap to clone.
@@ -59,6 +62,7 @@ pub struct Inner {
     pub(crate) realm: String,
     pub(crate) stale_after: Duration,
     pub(crate) figures: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) feed: Feed,
     pub(crate) budget: Arc<Budget>,
     pub(crate) fetches: Fetches,
     pub(crate) audit: Audit,
@@ -96,6 +100,7 @@ impl State {
             realm: parts.realm,
             stale_after: parts.stale_after,
             figures: parts.figures,
+            feed: parts.feed,
             budget: Budget::new(settings.max_bytes_in_flight),
             fetches: Fetches::default(),
             audit: Audit::new(settings.api.audit.as_deref()),

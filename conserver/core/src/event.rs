@@ -62,6 +62,9 @@ impl VconFinished<'_> {
         let chain = Label::Name(self.chain.shared());
         figure::IN_FLIGHT.change(&[chain], -1.0);
         figure::ENDS.add(&[chain, Label::Word(self.end)], 1);
+        if matches!(self.end, "done" | "halted" | "dead") {
+            figure::SETTLED.add(&[Label::Name(self.list.shared())], 1);
+        }
         if matches!(self.end, "done" | "halted") {
             figure::PROCESSED.add(&[chain], 1);
             figure::PROCESSING_TIME.observe(&[chain], self.took.as_secs_f64());

@@ -17,7 +17,8 @@ pub use dead_letter::{DeadLetter, Letter, LetterFilter, Paging};
 pub use lease::{Entry, Lease, Tries};
 pub use settlement::{End, Finish, Settled, Settlement, StorageLetter};
 pub use status::{
-    Claimed, Drained, LEASE, ListShare, ListStatus, Recovered, Strikes, WorkerInfo, WorkerStatus,
+    Claimed, Drained, LEASE, ListShare, ListStatus, Oldest, Recovered, Since, Strikes, WorkerInfo,
+    WorkerStatus,
 };
 
 use crate::{QueueName, Result, WorkerId};
@@ -129,6 +130,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// # Behaviour
     /// * every place that an id can be in is counted
+    /// * the id at the head of a list is told, with an age where the backend knows one
     async fn status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>>;
 
     /// Stops or resumes claims from a list, for all workers.

@@ -1,10 +1,10 @@
 //! `api`: the HTTP side in a process of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
 use anyhow::Context;
-use conserver_api::{ConfigFile, Parts, State};
+use conserver_api::{ConfigFile, Feed, Parts, Standing, State};
 use conserver_core::config::{Problem, env};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use super::Instance;
 use crate::cli::{ApiArgs, Global};
 use crate::config::File;
 use crate::exit::Exit;
-use crate::figures::{self, Snapshot};
+use crate::figures::{self, Meter, Snapshot};
 use crate::identity;
 use crate::telemetry::Exports;
 use crate::wiring::Wiring;
@@ -41,8 +41,8 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             tokio::spawn(figures::watch(instance.backend.clone(), plans.subscribe()));
         }
         let (told, newest) = watch::channel(None);
-        let supervised = inbox.is_some();
-        let stop = stopped(inbox, told);
+        let (supervised, feed) = (inbox.is_some(), Feed::default());
+        let stop = stopped(inbox, told, feed.clone());
         let config = ConfigFile {
             path: file.path.clone(),
             vars: Arc::new(env::Process),
@@ -63,6 +63,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
                 None if supervised => String::new(),
                 None => figures::text(&figures::of_this_process()),
             }),
+            feed,
         });
         let address = address(&state, args.listen.as_ref().unwrap_or(&settings.api.listen));
         let tls = settings.api.tls.as_ref().map(conserver_api::tls).transpose();
@@ -122,7 +123,7 @@ async fn reload(state: State, file: ConfigFile) {
 type Inbox = tokio::sync::mpsc::UnboundedReceiver<Message>;
 
 /// Completes when it is time to end: a signal, or the end of the supervisor. Until then it takes what that one tells.
-async fn stopped(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>) {
+async fn stopped(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>, feed: Feed) {
     let supervised = inbox.is_some();
     let wait = async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -130,7 +131,7 @@ async fn stopped(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>) {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv(), if !supervised => {}
-            () = listen(inbox, told) => {}
+            () = listen(inbox, told, feed) => {}
         }
         std::io::Result::Ok(())
     };
@@ -139,10 +140,12 @@ async fn stopped(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>) {
     }
 }
 
-async fn listen(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>) {
+async fn listen(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>, feed: Feed) {
     let Some(mut inbox) = inbox else { return std::future::pending().await };
+    let mut meter = Meter::default();
     while let Some(message) = inbox.recv().await {
         if let Message::Figures(figures) = message {
+            feed.tell(Standing { rates: meter.read(Clock::now(), &figures) });
             told.send_replace(Some(figures));
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use conserver_core::QueueName;
 use conserver_core::config::Plan;
-use conserver_core::queue::ListStatus;
+use conserver_core::queue::{ListStatus, Oldest};
 use serde_json::json;
 
 use super::Instance;
@@ -80,7 +80,7 @@ async fn set_paused(instance: &Instance, lists: &[QueueName], paused: bool) -> a
 }
 
 fn show(lists: &[QueueName], status: &[ListStatus]) {
-    let head = ["list", "waiting", "running", "delayed", "parked", "suspect", "dead", ""];
+    let head = ["list", "waiting", "running", "delayed", "parked", "suspect", "dead", "oldest", ""];
     let rows: Vec<Vec<String>> = lists
         .iter()
         .zip(status)
@@ -88,9 +88,33 @@ fn show(lists: &[QueueName], status: &[ListStatus]) {
             let numbers = [s.queued, s.in_flight, s.delayed, s.parked, s.suspects, s.dead];
             let mut row = vec![list.to_string()];
             row.extend(numbers.iter().map(u64::to_string));
+            row.push(s.oldest.as_ref().map(age).unwrap_or_default());
             row.push(if s.paused { "paused".to_owned() } else { String::new() });
             row
         })
         .collect();
     output::table(&head, &rows);
+}
+
+/// An age in the largest unit of which there are two; a question mark where nobody knows it.
+fn age(oldest: &Oldest) -> String {
+    let Some(seconds) = oldest.age_ms.map(|ms| ms / 1000) else { return "?".to_owned() };
+    let units = [("d", 86_400), ("h", 3600), ("m", 60)];
+    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
+    unit.map_or_else(|| format!("{seconds}s"), |(name, length)| format!("{}{name}", seconds / length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use conserver_core::queue::Since;
+
+    #[test]
+    fn ages_fit_their_column() {
+        let shown = |age_ms| age(&Oldest { id: "a".into(), age_ms, since: Since::Put });
+        let seconds = [0, 119, 120, 7199, 7200, 172_799, 172_800];
+        let ages = seconds.map(|seconds| shown(Some(seconds * 1000)));
+        assert_eq!(ages, ["0s", "119s", "2m", "119m", "2h", "47h", "2d"]);
+        assert_eq!(shown(None), "?");
+    }
 }

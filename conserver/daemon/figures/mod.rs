@@ -8,6 +8,7 @@
 
 mod instance;
 mod prometheus;
+mod rates;
 mod recorder;
 mod report;
 mod snapshot;
@@ -20,6 +21,7 @@ use conserver_core::config::Settings;
 use conserver_core::event::BuildKnown;
 
 pub(crate) use instance::Instance;
+pub(crate) use rates::Meter;
 pub(crate) use recorder::snapshot as of_this_process;
 #[cfg(feature = "otlp")]
 pub(crate) use recorder::{echo_to, values_of};

@@ -1,6 +1,6 @@
 //! Plain list work: push, peek, lengths, pause.
 
-use conserver_core::queue::{ListShare, ListStatus};
+use conserver_core::queue::{ListShare, ListStatus, Oldest, Since};
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Result};
 use redis::Value;
@@ -8,7 +8,17 @@ use redis::Value;
 use crate::keys;
 use crate::queue::RedisQueue;
 use crate::recover::milliseconds;
-use crate::reply::{array, count, integer, texts};
+use crate::reply::{array, count, integer, text, texts};
+
+/// The first date among scores of the sorted set, in milliseconds.
+fn created(scores: Value) -> Option<i64> {
+    let scores = array(scores, "ZMSCORE").ok()?;
+    let seconds = scores.into_iter().find_map(|score| match score {
+        Value::Double(seconds) => Some(seconds),
+        score => text(score)?.parse::<f64>().ok(),
+    })?;
+    Some((seconds * 1e3) as i64)
+}
 
 impl RedisQueue {
     pub(crate) async fn push_ids(&self, list: &QueueName, ids: &[VconId]) -> Result<u64> {
@@ -61,7 +71,10 @@ impl RedisQueue {
                 .arg(list.dead_letters().as_str())
                 .cmd("SISMEMBER")
                 .arg(keys::PAUSED)
-                .arg(list.as_str());
+                .arg(list.as_str())
+                .cmd("LINDEX")
+                .arg(list.as_str())
+                .arg(0);
         }
         let mut answers = self.client.pipeline(DOING, &plain).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil);
@@ -89,19 +102,33 @@ impl RedisQueue {
                         .map(|(_, n)| n)
                         .sum(),
                     in_flight: 0,
+                    oldest: text(next()).map(|id| Oldest {
+                        id: id.into(),
+                        age_ms: None,
+                        since: Since::Created,
+                    }),
                 })
             })
             .collect::<Result<_>>()?;
-        let mut held = redis::pipe();
-        for list in lists {
+        // What the first answers name, in one round trip more.
+        let mut named = redis::pipe();
+        for (list, status) in lists.iter().zip(&status) {
             for worker in &workers {
-                held.cmd("LLEN").arg(keys::in_flight(list, &worker.as_str().into()));
+                named.cmd("LLEN").arg(keys::in_flight(list, &worker.as_str().into()));
+            }
+            if let Some(Oldest { id, .. }) = &status.oldest {
+                // The Python server also leaves bare ids.
+                named.cmd("ZMSCORE").arg(&self.options.sorted_set).arg(keys::document(id)).arg(id.as_str());
             }
         }
-        let held = self.client.pipeline(DOING, &held).await?;
-        if !workers.is_empty() {
-            for (status, counts) in status.iter_mut().zip(held.chunks(workers.len())) {
-                status.in_flight = counts.iter().map(count).sum();
+        let mut answers = self.client.pipeline(DOING, &named).await?.into_iter();
+        for status in &mut status {
+            status.in_flight = answers.by_ref().take(workers.len()).map(|held| count(&held)).sum();
+            if let Some(oldest) = &mut status.oldest {
+                oldest.age_ms = created(answers.next().unwrap_or(Value::Nil)).map(|at| {
+                    // One from the future has just come.
+                    u64::try_from(now.saturating_sub(at)).unwrap_or(0)
+                });
             }
         }
         Ok(status)

@@ -1,6 +1,6 @@
 //! Plain list work: push, peek, lengths, pause.
 
-use conserver_core::queue::ListStatus;
+use conserver_core::queue::{ListStatus, Oldest, Since};
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Result};
 use sqlx::Row;
@@ -43,7 +43,9 @@ impl SqliteQueue {
                       (SELECT count(*) FROM entry WHERE state = 1 AND list = key), \
                       (SELECT count(*) FROM entry WHERE state = 4 AND list = key), \
                       (SELECT min(due) FROM entry WHERE state = 3 AND list = key), \
-                      (SELECT length FROM list WHERE name = ?2) \
+                      (SELECT length FROM list WHERE name = ?2), \
+                      (SELECT id FROM entry WHERE state = 0 AND list = key ORDER BY place LIMIT 1), \
+                      (SELECT since FROM entry WHERE state = 0 AND list = key ORDER BY place LIMIT 1) \
                     FROM (SELECT 1) LEFT JOIN list ON name = ?1";
         let now = clock::now();
         let mut all = Vec::with_capacity(lists.len());
@@ -55,6 +57,8 @@ impl SqliteQueue {
                 Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
             };
             let due: Option<i64> = found[0].try_get(6).map_err(failed)?;
+            let head: Option<String> = found[0].try_get(8).map_err(failed)?;
+            let since: Option<i64> = found[0].try_get(9).map_err(failed)?;
             all.push(ListStatus {
                 queued: count(0)?,
                 paused: count(1)? == 1,
@@ -64,6 +68,12 @@ impl SqliteQueue {
                 suspects: count(5)?,
                 overdue_ms: due.and_then(|due| u64::try_from(now - due).ok()),
                 dead: count(7)?,
+                oldest: head.map(|id| Oldest {
+                    id: id.into(),
+                    // The clock may have been set back.
+                    age_ms: since.map(|at| u64::try_from(now - at).unwrap_or(0)),
+                    since: Since::Put,
+                }),
             });
         }
         Ok(all)

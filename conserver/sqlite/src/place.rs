@@ -32,11 +32,12 @@ impl Session {
         let count = i64::try_from(occurrences.len()).unwrap_or(i64::MAX);
         let row = self.rows(sql(grow).bind(list.as_str()).bind(count)).await?.remove(0);
         let (key, length): (i64, i64) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+        let now = self.now;
         for some in occurrences.chunks(ROWS) {
-            let mut insert = growing("INSERT INTO entry (list, state, id, context, letter) ");
+            let mut insert = growing("INSERT INTO entry (list, state, id, since, context, letter) ");
             insert.push_values(some, |mut row, occurrence| {
                 let letter = occurrence.letter.as_ref().map(json);
-                row.push_bind(key).push("0").push_bind(occurrence.id.as_str());
+                row.push_bind(key).push("0").push_bind(occurrence.id.as_str()).push_bind(now);
                 row.push_bind(occurrence.context.as_deref()).push_bind(letter);
             });
             self.run(insert.build()).await?;

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use conserver_core::backend::{Gravity, Inspect};
@@ -34,6 +35,21 @@ async fn what_slept_for_long_is_not_expired_where_it_is_needed() {
     assert_eq!(queue.sweep(&["in".into()], &[]).await.unwrap(), Some(2));
     assert!(there(held.id().clone()).await && there(waits.id().clone()).await);
     assert_eq!(bench.number("SELECT count(*) FROM document").await, 2, "what nobody needs is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_the_first_format_is_lifted_and_keeps_what_waits() {
+    let bench = Bench::new().await;
+    push(&bench.queue(), "in", &["old"]).await;
+    bench.change("ALTER TABLE entry DROP COLUMN since").await;
+    bench.change("PRAGMA user_version = 1").await;
+    let lifted: Arc<dyn Queue> = bench.other();
+    push(&lifted, "in", &["new"]).await;
+    let head = async || lifted.status(&["in".into()]).await.unwrap().remove(0).oldest.unwrap();
+    assert_eq!((head().await.id.as_str(), head().await.age_ms), ("old", None));
+    let me = worker(&lifted).await;
+    assert_eq!(claim(&lifted, &me, &["in"], 1).await.len(), 1);
+    assert!(head().await.id.as_str() == "new" && head().await.age_ms.is_some());
 }
 
 #[tokio::test]

@@ -153,6 +153,10 @@ pub const CASES: &[(&str, &str)] = &[
     ("pushing_to_no_list_is_a_wrong_type", "a key of another type is `WrongType`"),
     ("peeking_takes_nothing", "the head comes first, and nothing is taken"),
     ("every_place_is_counted", "every place that an id can be in is counted"),
+    (
+        "the_head_of_a_list_is_its_oldest",
+        "the id at the head of a list is told, with an age where the backend knows one",
+    ),
     ("pausing_tells_whether_it_changed_anything", "answers whether that changed anything"),
     (
         "letters_come_by_page_and_may_be_unknown",
@@ -232,6 +236,7 @@ macro_rules! queue_suite {
             pushing_to_no_list_is_a_wrong_type
             peeking_takes_nothing
             every_place_is_counted
+            the_head_of_a_list_is_its_oldest
             pausing_tells_whether_it_changed_anything
             letters_come_by_page_and_may_be_unknown
             a_replay_moves_each_letter_once

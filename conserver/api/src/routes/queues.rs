@@ -10,7 +10,7 @@ use crate::error::{ApiError, Result};
 use crate::extract::Query;
 use crate::state::State;
 
-/// How much lies where, for every list that the configuration names.
+/// How much lies where, how fast it moves, and how old it is, for every list that the configuration names.
 #[utoipa::path(get, path = "/queues", tag = "instance", responses((status = 200, description = "The lists", body = Vec<Object>)))]
 pub(crate) async fn queues(Extract(state): Extract<State>) -> Result<Response> {
     let live = state.live();
@@ -22,11 +22,14 @@ pub(crate) async fn queues(Extract(state): Extract<State>) -> Result<Response> {
     }
     let status = state.queue.status(&lists).await;
     let status = status.map_err(|error| ApiError::backend("Failed to read the queues", &error))?;
+    let standing = state.feed.standing();
     let rows: Vec<Value> = lists
         .iter()
         .zip(status)
         .map(|(list, status)| {
-            let mut row = json!({"list": list, "ingress": live.is_ingress(list)});
+            let is_ingress = live.is_ingress(list);
+            let rate = standing.as_ref().filter(|_| is_ingress).map(|standing| standing.rate(list.as_str()));
+            let mut row = json!({"list": list, "ingress": is_ingress, "rate": rate});
             if let (Some(row), Value::Object(more)) = (row.as_object_mut(), json!(status)) {
                 row.extend(more);
             }

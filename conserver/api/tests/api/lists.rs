@@ -1,5 +1,6 @@
 //! Ids on lists and off them.
 
+use conserver_api::{Rate, Standing};
 use serde_json::json;
 
 use crate::site::{CHAINS, Site, id, small};
@@ -90,6 +91,33 @@ chains:
     site.redis.stop();
     let failed = site.call("POST /chains/early/pause").await.expect(503).json();
     assert_eq!(failed["lists"][0], json!({"list_name": "a", "paused": null, "changed": null}));
+}
+
+#[tokio::test]
+async fn queues_tell_how_fast_they_move_and_how_old_they_are() {
+    let site = Site::new().await;
+    let row = async |list: usize| site.call("GET /queues").await.expect(200).json()[list].clone();
+    let empty = row(0).await;
+    assert_eq!(
+        (&empty["rate"], &empty["oldest"]),
+        (&json!(null), &json!(null)),
+        "nobody told, nothing waits"
+    );
+
+    site.redis::<i64>("RPUSH in unknown").await;
+    let unknown = json!({"id": "unknown", "age_ms": null, "since": "created"});
+    assert_eq!(row(0).await["oldest"], unknown);
+    site.redis::<String>("LPOP in").await;
+    site.post("/vcon?ingress_lists=in", &small(1)).await.expect(201);
+    let oldest = row(0).await["oldest"].clone();
+    assert_eq!((&oldest["id"], &oldest["since"]), (&json!(id(1)), &json!("created")));
+    assert!(oldest["age_ms"].as_u64().unwrap() > 1000, "{oldest}");
+
+    let mut standing = Standing::default();
+    standing.rates.lists.insert("in".to_owned(), Rate { taken: 12.5, settled: 10.0 });
+    site.feed.tell(standing);
+    assert_eq!(row(0).await["rate"], json!({"taken": 12.5, "settled": 10.0}));
+    assert_eq!(row(1).await["rate"], json!(null), "nobody takes from an egress list");
 }
 
 #[tokio::test]

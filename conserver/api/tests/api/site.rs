@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
-use conserver_api::{ConfigFile, Parts, State, app};
+use conserver_api::{ConfigFile, Feed, Parts, State, app};
 use conserver_core::Secret;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::registry::{BuildContext, Registry};
@@ -26,6 +26,7 @@ pub struct Site {
     pub queue: Arc<RedisQueue>,
     pub state: State,
     pub router: Router,
+    pub feed: Feed,
     pub file: ConfigFile,
     pub folder: tempfile::TempDir,
 }
@@ -90,6 +91,7 @@ impl Site {
                 file.registry.build_storage(&storage.adapter, &BuildContext::new(name.as_str())).unwrap();
             Arc::new(GuardedStorage::new(name, built, &storage.adapter.policy, storage.required))
         });
+        let feed = Feed::default();
         let state = State::new(Parts {
             queue: queue.clone(),
             store: queue.clone(),
@@ -101,11 +103,12 @@ impl Site {
             realm: "here".to_owned(),
             stale_after: Duration::from_secs(10),
             figures: Arc::new(String::new),
+            feed: feed.clone(),
         });
         let client = redis::Client::open(redis.url()).unwrap();
         let raw = client.get_multiplexed_async_connection().await.unwrap();
         let router = app(state.clone());
-        Self { redis, raw, queue, state, router, file, folder }
+        Self { redis, raw, queue, state, router, feed, file, folder }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

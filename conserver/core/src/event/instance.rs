@@ -151,6 +151,8 @@ impl ListsSeen<'_> {
                 figure::LIST_ELSEWHERE.set(&[name, Label::Word(place)], ids as f64);
             }
             figure::LIST_OVERDUE.set(&[name], status.overdue_ms.unwrap_or(0) as f64 / 1e3);
+            let oldest = status.oldest.as_ref().and_then(|oldest| oldest.age_ms).unwrap_or(0);
+            figure::LIST_OLDEST.set(&[name], oldest as f64 / 1e3);
             figure::LIST_PAUSED.set(&[name], f64::from(u8::from(status.paused)));
         }
         for (list, kind, length) in self.dead {

@@ -17,6 +17,8 @@ macro_rules! figures {
 figures! {
     RECEIVED = Counter, Count, "conserver.main_loop.count_vcons_received" ["ingress_list"]
         "vCons claimed from an ingress list, repeated ones included";
+    SETTLED = Counter, Count, "conserver.main_loop.count_vcons_settled" ["ingress_list"]
+        "vCons of a list that came to their end: done, halted, dead";
     PROCESSED = Counter, Count, "conserver.main_loop.count_vcons_processed" ["chain.name"]
         "vCons that a chain is done with, halted ones included, failed ones not";
     PROCESSING_TIME = Histogram(SECONDS), Seconds, "conserver.main_loop.vcon_processing_time" ["chain.name"]
@@ -69,6 +71,8 @@ figures! {
         "Ids of a list that are elsewhere: in-flight, delayed, parked, suspects";
     LIST_OVERDUE = Greatest, Seconds, "conserver.ingress_list.overdue" ["ingress_list"]
         "How long a repetition has been due that nobody claims";
+    LIST_OLDEST = Greatest, Seconds, "conserver.ingress_list.oldest_age" ["ingress_list"]
+        "Age of the id at the head of a list: since it was put there, or on Redis since its conversation";
     LIST_PAUSED = Greatest, Count, "conserver.ingress_list.paused" ["ingress_list"]
         "1 while claims from a list are stopped";
     REDIS_MEMORY = Greatest, Bytes, "conserver.redis.memory_used_bytes" []

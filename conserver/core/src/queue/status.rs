@@ -130,6 +130,30 @@ pub struct ListStatus {
     /// Milliseconds since the delayed id that is due longest was due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overdue_ms: Option<u64>,
+    /// The id at the head of the list, the next to be claimed; `None` where none waits.
+    pub oldest: Option<Oldest>,
+}
+
+/// The id at the head of a list, and how old it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Oldest {
+    /// The id.
+    pub id: VconId,
+    /// Milliseconds since what `since` says; `None` where the backend does not know.
+    pub age_ms: Option<u64>,
+    /// What the age counts from.
+    pub since: Since,
+}
+
+/// What an age counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Since {
+    /// The id was put on the list.
+    Put,
+    /// The vCon was created, by its own word: lists of Redis hold ids alone. One that was put there long after its
+    /// conversation looks older than it is.
+    Created,
 }
 
 /// What `drain` returned to the plain lists.

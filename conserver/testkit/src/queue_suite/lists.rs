@@ -1,7 +1,7 @@
 //! Cases about plain list work: push, peek, status, pause, drain.
 
 use conserver_core::ErrorKind;
-use conserver_core::queue::{ListStatus, Strikes};
+use conserver_core::queue::{ListStatus, Oldest, Since, Strikes};
 
 use super::*;
 
@@ -63,9 +63,38 @@ pub async fn every_place_is_counted(fixture: impl QueueFixture) {
         dead: 1,
         paused: true,
         overdue_ms: Some(overdue),
+        oldest: status[0].oldest.clone(),
     };
     assert_eq!(status, [expected, ListStatus::default()]);
     assert_eq!(queue.holdings(&worker).await.unwrap().len(), 1);
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn the_head_of_a_list_is_its_oldest(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    push(&queue, "in", &["first", "second"]).await;
+    let look = async || queue.status(&["in".into(), "empty".into()]).await.unwrap();
+    let head = async || look().await[0].oldest.clone().expect("ids wait");
+    assert_eq!(head().await.id.as_str(), "first");
+    assert!(head().await.age_ms.is_none_or(|age| age < 60_000));
+    assert_eq!(look().await[1].oldest, None);
+    let worker = worker(&queue).await;
+    let leases = claim(&queue, &worker, &["in"], 1).await;
+    assert_eq!(head().await.id.as_str(), "second");
+    // What returns is as old as it was.
+    let back = leases.into_iter().map(|lease| Settlement::new(lease, End::GiveBack)).collect::<Vec<_>>();
+    settle(&queue, &worker, &back).await;
+    assert_eq!(head().await.id.as_str(), "first");
+    let created = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let created = i64::try_from(created).unwrap() - 7200;
+    if fixture.list_bare_id(&"first".into(), created).await {
+        let Oldest { age_ms, since, .. } = head().await;
+        assert_eq!(since, Since::Created);
+        assert!(age_ms.is_some_and(|age| (7_000_000..7_300_000).contains(&age)), "{age_ms:?}");
+    } else {
+        assert_eq!(head().await.since, Since::Put);
+        assert!(head().await.age_ms.is_some());
+    }
 }
 
 /// See [`CASES`](super::CASES).
@@ -81,7 +110,8 @@ pub async fn a_drain_leaves_everything_on_plain_lists(fixture: impl QueueFixture
     assert_eq!(left, ["running", "running", "running", "soon", "suspect", "waits", "whenever"]);
     assert_eq!(listed(&queue, "DLQ:in").await, ["dead"]);
     let status = queue.status(&["in".into()]).await.unwrap().remove(0);
-    assert_eq!(status, ListStatus { queued: 7, dead: 1, ..ListStatus::default() });
+    let oldest = status.oldest.clone();
+    assert_eq!(status, ListStatus { queued: 7, dead: 1, oldest, ..ListStatus::default() });
     // What earlier runs left is forgotten with it.
     let other = super::worker(&queue).await;
     let leases = claim(&queue, &other, &["in"], 10).await;

@@ -1,0 +1,65 @@
+//! What the workers tell: this process only hears of it, from the supervisor, every second.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// What was told longer ago says nothing of now.
+const STALE: Duration = Duration::from_secs(10);
+
+/// Where the supervisor's words arrive. Cheap to clone; one that nobody tells anything knows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Feed(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    told: RwLock<Option<(Instant, Arc<Standing>)>>,
+}
+
+/// How the instance stands.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// How fast vCons pass.
+    pub rates: Rates,
+}
+
+/// How fast vCons pass, per second.
+#[derive(Debug, Clone, Default)]
+pub struct Rates {
+    /// By ingress list.
+    pub lists: BTreeMap<String, Rate>,
+    /// By chain: vCons that came to their end.
+    pub chains: BTreeMap<String, f64>,
+}
+
+/// How fast a list moves, in ids per second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Rate {
+    /// Claimed by workers, repetitions included.
+    pub taken: f64,
+    /// Come to their end: done, halted, dead.
+    pub settled: f64,
+}
+
+impl Feed {
+    /// Takes in how the instance stands now.
+    pub fn tell(&self, standing: Standing) {
+        let told = Some((Instant::now(), Arc::new(standing)));
+        *self.0.told.write().expect("no panic while held") = told;
+    }
+
+    /// What was told last; `None` if that is too long ago, or never was.
+    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
+        let told = self.0.told.read().expect("no panic while held").clone();
+        told.filter(|(at, _)| at.elapsed() < STALE).map(|(_, standing)| standing)
+    }
+}
+
+impl Standing {
+    /// How fast a list moves; one of which nothing was ever taken stands still.
+    pub(crate) fn rate(&self, list: &str) -> Rate {
+        self.rates.lists.get(list).copied().unwrap_or_default()
+    }
+}
