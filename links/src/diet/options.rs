@@ -1,8 +1,12 @@
 //! What stands under `options:` of a diet.
 
+use std::time::Duration;
+
 use conserver_core::config::coerce;
 use conserver_core::{Error, ErrorKind, Result, Secret};
+use conserver_http::Address;
 use schemars::JsonSchema;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 /// Options of a diet.
@@ -14,11 +18,15 @@ pub struct DietOptions {
     #[schemars(with = "coerce::Boolean")]
     pub remove_dialog_body: bool,
 
-    /// Where the bodies are to be put first, an HTTP store. This build cannot do that yet, and refuses the option rather
-    /// than lose a body. Default: nowhere.
-    #[serde(deserialize_with = "text")]
-    #[schemars(with = "Option<coerce::Text>")]
-    pub post_media_to_url: String,
+    /// Where the bodies are put first, an HTTP store: a URL. What it answers takes the place of the body. Default: nowhere.
+    #[serde(deserialize_with = "address")]
+    #[schemars(with = "Option<String>")]
+    pub post_media_to_url: Option<Address>,
+
+    /// How long the store may take for one body. Default `30s`.
+    #[serde(deserialize_with = "coerce::duration")]
+    #[schemars(with = "coerce::DurationText")]
+    pub post_media_timeout: Duration,
 
     /// Whether all of `analysis` is removed. Default `false`.
     #[serde(deserialize_with = "coerce::boolean")]
@@ -67,7 +75,8 @@ impl Default for DietOptions {
     fn default() -> Self {
         Self {
             remove_dialog_body: false,
-            post_media_to_url: String::new(),
+            post_media_to_url: None,
+            post_media_timeout: Duration::from_secs(30),
             remove_analysis: false,
             remove_attachment_types: Vec::new(),
             remove_system_prompts: false,
@@ -89,7 +98,20 @@ impl DietOptions {
         if !removes && self.remove_attachment_types.is_empty() {
             problems.push("no `remove_…` option is set, so the link does nothing".to_owned());
         }
+        if self.post_media_to_url.is_some() && !self.remove_dialog_body {
+            problems
+                .push("`post_media_to_url` is without effect unless `remove_dialog_body` is set".to_owned());
+        }
+        if self.post_media_timeout.is_zero() {
+            problems
+                .push("`post_media_timeout` is 0, so nothing could be put; the default is `30s`".to_owned());
+        }
         problems
+    }
+
+    /// Whether bodies are removed for good.
+    pub(super) fn empties_bodies(&self) -> bool {
+        self.remove_dialog_body && self.post_media_to_url.is_none()
     }
 
     /// Refuses to empty bodies that were to be put elsewhere first.
@@ -104,17 +126,18 @@ impl DietOptions {
     }
 
     fn offload_problem(&self) -> Option<String> {
-        let option = match (self.s3_bucket.is_empty(), self.post_media_to_url.is_empty()) {
-            _ if !self.remove_dialog_body => return None,
-            (false, _) => "s3_bucket",
-            (true, false) => "post_media_to_url",
-            (true, true) => return None,
-        };
-        Some(format!(
-            "`{option}` is set, and this build cannot put bodies there: they would be lost; take `{option}` out to have them \
-             removed, or `remove_dialog_body` to have them kept"
-        ))
+        (self.remove_dialog_body && !self.s3_bucket.is_empty()).then(|| {
+            "`s3_bucket` is set, and this build cannot put bodies there: they would be lost; take `s3_bucket` out to have \
+             them removed, or `remove_dialog_body` to have them kept"
+                .to_owned()
+        })
     }
+}
+
+/// Null and an empty text are no address.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    let text = coerce::opt_text(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| Address::parse(&text)).transpose().map_err(D::Error::custom)
 }
 
 /// Null is no text.

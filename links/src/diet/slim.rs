@@ -13,11 +13,11 @@ use crate::document::refused;
 const PROMPT: &str = "system_prompt";
 
 /// Members of an object, as they are written.
-type Members<'a> = IndexMap<String, &'a RawValue>;
+pub(super) type Members<'a> = IndexMap<String, &'a RawValue>;
 
 /// Makes all cuts that the options ask for.
 pub(super) fn slim(mut vcon: Vcon, options: &DietOptions) -> Result<Vcon> {
-    if options.remove_dialog_body {
+    if options.empties_bodies() {
         rewrite(&mut vcon, "dialog", |entry| Ok(without_body(entry)?.map(Some)))?;
     }
     if options.remove_analysis && vcon.raw("analysis").is_some() {
@@ -34,10 +34,10 @@ pub(super) fn slim(mut vcon: Vcon, options: &DietOptions) -> Result<Vcon> {
 }
 
 /// Passes each entry of a section to `cut`: `None` keeps it as it is, `Some(None)` takes it out.
-fn rewrite(
+pub(super) fn rewrite(
     vcon: &mut Vcon,
     section: &str,
-    cut: impl Fn(&str) -> Result<Option<Option<String>>>,
+    mut cut: impl FnMut(&str) -> Result<Option<Option<String>>>,
 ) -> Result<()> {
     let Some(raw) = vcon.raw(section).filter(|raw| raw.starts_with('[')) else { return Ok(()) };
     let entries: Vec<&RawValue> = read(raw)?;
@@ -119,7 +119,7 @@ fn without_prompts(raw: &str) -> Result<Option<String>> {
 }
 
 /// The members of an entry; `None` if it is no object.
-fn members(entry: &str) -> Result<Option<Members<'_>>> {
+pub(super) fn members(entry: &str) -> Result<Option<Members<'_>>> {
     if entry.starts_with('{') { read(entry).map(Some) } else { Ok(None) }
 }
 
@@ -132,7 +132,7 @@ fn set(vcon: &mut Vcon, member: &str, json: &str) -> Result<()> {
     vcon.set(member, json).map(|_| ()).map_err(|error| refused(&error))
 }
 
-fn written(members: &Members<'_>) -> String {
+pub(super) fn written(members: &Members<'_>) -> String {
     object(members.iter().map(|(name, value)| (name.as_str(), value.get())))
 }
 
