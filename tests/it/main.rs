@@ -35,6 +35,7 @@ mod reload;
 mod schemathesis;
 mod stop;
 mod stuck;
+mod webhooks;
 
 /// Whether the long forms run: `CONSERVER_ORACLE=long`.
 fn is_long() -> bool {

@@ -93,6 +93,8 @@ fn advice(status: u16) -> &'static str {
         300..=399 => "; it has moved, put its new address into the configuration",
         404 | 405 | 410 => "; look at the address",
         413 => "; the server takes no document of this size",
+        408 | 409 | 425 | 429 => "",
+        400..=500 => "; the receiver's log says why",
         _ => "",
     }
 }

@@ -128,6 +128,11 @@ impl HttpServer {
         lock(&self.script.requests).clone()
     }
 
+    /// Forgets what was sent so far.
+    pub fn forget(&self) {
+        lock(&self.script.requests).clear();
+    }
+
     /// Goes away: connections break, new ones are refused. What it was sent is kept.
     pub fn stop(&mut self) {
         let Some((stop, thread)) = self.running.take() else { return };
