@@ -88,15 +88,9 @@ impl Wiring {
     /// Builds every chain that can be run, with the links and storages it names.
     pub(crate) fn build(&self, plan: &Plan) -> anyhow::Result<Built> {
         let settings = &plan.settings;
-        let context = |name: &str| {
-            let mut context = BuildContext::new(name);
-            context.body_shape = settings.body_shape;
-            context.legacy_egress = settings.legacy_egress;
-            context
-        };
         let mut links: HashMap<&LinkName, Arc<GuardedLink>> = HashMap::new();
         for link in plan.links.iter().filter(|link| link.kind.is_some()) {
-            let built = self.registry.build_link(link, &context(link.name.as_str()));
+            let built = self.registry.build_link(link, &context(settings, link.name.as_str()));
             let built = built.with_context(|| format!("build link `{}`", link.name))?;
             let guarded = GuardedLink::new(link.name.clone(), built, &link.policy, link.on_error);
             links.insert(&link.name, Arc::new(guarded));
@@ -105,7 +99,7 @@ impl Wiring {
         let mut storages = Vec::new();
         for storage in plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()) {
             let name = &storage.adapter.name;
-            let built = self.registry.build_storage(&storage.adapter, &context(name.as_str()));
+            let built = self.registry.build_storage(&storage.adapter, &context(settings, name.as_str()));
             let built = built.with_context(|| format!("build storage `{name}`"))?;
             let guarded = Arc::new(
                 GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required)
@@ -153,6 +147,15 @@ impl Backend {
             redis: None,
         }
     }
+}
+
+/// What a link or storage is told beside its options.
+fn context(settings: &Settings, name: &str) -> BuildContext {
+    let mut context = BuildContext::new(name);
+    context.body_shape = settings.body_shape;
+    context.legacy_egress = settings.legacy_egress;
+    context.redis = settings.redis_url.clone();
+    context
 }
 
 fn redis_options(address: &Secret, settings: &Settings) -> RedisOptions {

@@ -16,6 +16,11 @@ pub fn register(registry: &mut Registry) {
     #[cfg(not(feature = "postgres"))]
     registry.missing("postgres", "storage-postgres");
 
+    #[cfg(feature = "redis")]
+    registry.storage::<conserver_storage_redis::RedisStorage>();
+    #[cfg(not(feature = "redis"))]
+    registry.missing("redis_storage", "storage-redis");
+
     #[cfg(feature = "webhook")]
     registry.storage::<conserver_storage_webhook::Webhook>();
     #[cfg(not(feature = "webhook"))]
@@ -31,6 +36,7 @@ mod tests {
         let expected = [
             ("file", cfg!(feature = "file")),
             ("postgres", cfg!(feature = "postgres")),
+            ("redis_storage", cfg!(feature = "redis")),
             ("webhook", cfg!(feature = "webhook")),
         ];
         let expected = expected.into_iter().filter_map(|(name, is_in)| is_in.then_some(name));

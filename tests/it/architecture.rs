@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conserver-api", &["conserver-core"]),
     ("conserver-http", &["conserver-core"]),
     ("conserver-links", &["conserver-core", "conserver-http"]),
+    // It reaches a Redis the way that the queue does.
+    ("conserver-storage-redis", &["conserver-core", "conserver-redis"]),
     ("conserver-storage-*", &["conserver-core", "conserver-http"]),
     ("conserver-storages", &["conserver-core", "conserver-storage-*"]),
     ("conserver-testkit", &["conserver-core", "conserver-generator", "conserver-vcon"]),
@@ -38,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Heavy dependencies, and who alone may have them.
 const FENCES: &[(&str, &[&str])] = &[
-    ("redis", &["conserver-redis", "conserver-benches"]),
+    ("redis", &["conserver-redis", "conserver-storage-redis", "conserver-benches"]),
     ("sqlx", &["conserver-storage-postgres", "conserver-sqlite", "conserver-benches"]),
     ("axum", &["conserver-api"]),
     ("clap", &["conserver", "conserver-benches"]),

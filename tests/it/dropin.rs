@@ -105,6 +105,27 @@ fn a_document_that_has_expired_is_restored_from_a_storage() {
 }
 
 #[test]
+fn copies_of_the_storage_on_redis_lie_where_the_python_server_has_them() {
+    let config = REFERENCE.replace("module: storage.file", "module: storage.redis_storage");
+    let config = config.replace("path: $DIR/files", "prefix: copies\n      expires: 500");
+    let site = Site::new(&config);
+    let _daemon = site.run(1);
+    let id = site.push("test_chain_ingress", &Vcons::new(16).call());
+    until("it is stored", || site.db.len("test_chain_egress") == 1);
+    let key = format!("copies:{id}");
+    let mut connection = site.db.connect();
+    let (copy, left): (String, i64) = (connection.get(&key).unwrap(), connection.ttl(&key).unwrap());
+    let document = site.db.document(&id).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&copy).unwrap(), document);
+    assert!((400..=500).contains(&left), "{left} s left");
+
+    let () = connection.del(format!("vcon:{id}")).unwrap();
+    site.db.push("test_chain_ingress", &[&id]);
+    until("it is done again", || site.db.len("test_chain_egress") == 2);
+    assert_eq!(site.db.document(&id).unwrap(), document);
+}
+
+#[test]
 fn what_is_nowhere_is_a_plain_dead_letter() {
     let site = Site::new(REFERENCE);
     let _daemon = site.run(1);

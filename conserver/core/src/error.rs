@@ -164,6 +164,12 @@ impl Error {
         self
     }
 
+    /// The same error once more, for another vCon that it concerns. The cause becomes part of the text.
+    #[must_use]
+    pub fn repeat(&self) -> Self {
+        Self::new(self.kind(), self.chain()).class(self.get_class()).applied(self.get_applied())
+    }
+
     /// What happened.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -242,6 +248,14 @@ mod tests {
     #[test]
     fn a_timeout_may_have_happened_anyway() {
         assert_eq!(Error::new(ErrorKind::Timeout, "no answer").get_applied(), Applied::Unknown);
+    }
+
+    #[test]
+    fn a_repeated_error_says_the_same() {
+        let cause = std::io::Error::other("connection reset");
+        let error = Error::new(ErrorKind::Internal, "lost").source(cause).class(Class::Unavailable);
+        let repeated = error.applied(Applied::Unknown).context("save");
+        assert_eq!(format!("{:?}", repeated.repeat()), format!("{repeated:?}"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::script::Script;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Finds the server and holds one connection to it.
-pub(crate) struct Client {
+pub struct Client {
     address: tokio::sync::Mutex<Address>,
     shown: String,
     response_timeout: Duration,
@@ -45,7 +45,10 @@ pub struct Server {
 
 impl Client {
     /// Reads the address; connects on first use. No single answer may take longer than `response_timeout`.
-    pub(crate) fn new(address: &Secret, response_timeout: Duration) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `Invalid` if the address cannot be read.
+    pub fn new(address: &Secret, response_timeout: Duration) -> Result<Self> {
         Ok(Self {
             shown: shown(address),
             address: tokio::sync::Mutex::new(Address::parse(address)?),
@@ -55,17 +58,17 @@ impl Client {
     }
 
     /// The address without credentials.
-    pub(crate) fn shown(&self) -> &str {
+    pub fn shown(&self) -> &str {
         &self.shown
     }
 
     /// Runs one command.
-    pub(crate) async fn command(&self, doing: &str, command: &Cmd) -> Result<Value> {
+    pub async fn command(&self, doing: &str, command: &Cmd) -> Result<Value> {
         self.raw(doing, command).await?.map_err(|e| classify(doing, e))
     }
 
     /// Runs a pipeline; answers each command's reply, an error among them included.
-    pub(crate) async fn pipeline(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
+    pub async fn pipeline(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }

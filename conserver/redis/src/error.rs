@@ -16,12 +16,14 @@ const PASSING: &[(&str, &str)] = &[
     ("NOREPLICAS", "Redis has too few replicas to accept writes"),
     ("MASTERDOWN", "this Redis replica has lost its master"),
     ("CLUSTERDOWN", "the Redis cluster is down"),
+    ("MOVED", "this Redis is one of a cluster, which is not supported"),
+    ("ASK", "this Redis is one of a cluster, which is not supported"),
     ("TRYAGAIN", "Redis asks to try again"),
     ("UNKILLABLE", "Redis is busy with a script that wrote"),
 ];
 
 /// Classifies a driver error; `doing` is a verb phrase.
-pub(crate) fn classify(doing: &str, error: RedisError) -> Error {
+pub fn classify(doing: &str, error: RedisError) -> Error {
     let (kind, message, applied) = describe(&error);
     Error::new(kind, message).applied(applied).source(error).context(doing)
 }
@@ -90,6 +92,7 @@ mod tests {
             ("BUSY", "Redis is busy running a script", ErrorKind::Unavailable),
             ("LOADING", "Redis is loading the dataset in memory", ErrorKind::Unavailable),
             ("READONLY", "You can't write against a read only replica", ErrorKind::Unavailable),
+            ("MOVED", "3999 127.0.0.1:6381", ErrorKind::Unavailable),
             ("WRONGTYPE", "Operation against a key", ErrorKind::WrongType),
             ("ERR", "WRONGTYPE Operation against a key script: 1", ErrorKind::WrongType),
             ("NOAUTH", "Authentication required.", ErrorKind::Unauthorized),

@@ -4,6 +4,8 @@
 //! process held, so ids are moved by a script into an in-flight list of the worker, and leave it only with the
 //! script that also writes the document and pushes to the egress lists. `keys.rs` lists every key; `lua/` has
 //! each script with its arguments, answers and order of writes.
+//!
+//! [`Client`] and [`classify`] serve the storage on Redis, too: one way to reach a server, one reading of its errors.
 
 mod address;
 mod boot;
@@ -34,7 +36,8 @@ mod sweep;
 mod unreadable;
 
 pub use address::shown;
-pub use client::Server;
+pub use client::{Client, Server};
+pub use error::classify;
 pub use migrate::{Migration, Problem};
 pub use options::{Delivery, RedisOptions};
 pub use queue::RedisQueue;

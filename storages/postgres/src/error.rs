@@ -84,11 +84,6 @@ pub(crate) fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     code.is_some_and(|code| codes.contains(&&*code))
 }
 
-/// The same error once more, for another vCon that it concerns.
-pub(crate) fn repeat(error: &Error) -> Error {
-    Error::new(error.kind(), error.chain()).class(error.get_class()).applied(error.get_applied())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +129,5 @@ mod tests {
         let error = classify("save", sqlx::Error::PoolTimedOut);
         assert!(error.is_unavailable());
         assert_eq!(error.get_applied(), Applied::No);
-        assert_eq!(repeat(&error).to_string(), error.to_string());
     }
 }

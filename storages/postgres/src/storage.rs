@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
-use crate::error::{UNDEFINED_TABLE, UNIQUE_VIOLATION, classify, has_code, repeat};
+use crate::error::{UNDEFINED_TABLE, UNIQUE_VIOLATION, classify, has_code};
 use crate::jsonb::Jsonb;
 use crate::options::PostgresOptions;
 use crate::row::Row;
@@ -85,7 +85,7 @@ impl PostgresStorage {
                 Err(error) => {
                     // What is away for these rows is away for the rest.
                     let until = if error.is_unavailable() { rows.len() } else { results.len() + part.len() };
-                    results.extend(rows[results.len()..until].iter().map(|_| Err(repeat(&error))));
+                    results.extend(rows[results.len()..until].iter().map(|_| Err(error.repeat())));
                     if error.is_unavailable() {
                         break;
                     }
@@ -136,7 +136,7 @@ impl Storage for PostgresStorage {
 
     async fn save(&self, batch: &[Vcon]) -> Vec<Result<()>> {
         if let Err(error) = self.ensure_table().await {
-            return batch.iter().map(|_| Err(repeat(&error))).collect();
+            return batch.iter().map(|_| Err(error.repeat())).collect();
         }
         let mut rows = Vec::with_capacity(batch.len());
         let mut refused = BTreeMap::new();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use conserver_vcon::BodyShape;
 
-use crate::Result;
 use crate::link::Link;
 use crate::storage::Storage;
+use crate::{Result, Secret};
 
 /// What every adapter is told when it is built, beside its options.
 #[derive(Debug, Clone)]
@@ -20,12 +20,14 @@ pub struct BuildContext {
     pub body_shape: BodyShape,
     /// Whether copies leave in the legacy format (`EGRESS_FORMAT_VERSION=0.0.1`).
     pub legacy_egress: bool,
+    /// Where the Redis with the lists and working copies is, if that is what they are on.
+    pub redis: Option<Secret>,
 }
 
 impl BuildContext {
     /// A context with the defaults: native bodies, current format.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), body_shape: BodyShape::Native, legacy_egress: false }
+        Self { name: name.into(), body_shape: BodyShape::Native, legacy_egress: false, redis: None }
     }
 }
 
