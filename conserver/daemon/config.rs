@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use conserver_core::config::env::{self, Vars};
-use conserver_core::config::{self, Plan, Problem};
+use conserver_core::config::{self, Plan, Problem, Severity};
 
 use crate::cli::Global;
 use crate::output;
@@ -60,7 +60,22 @@ impl File {
     /// Checks it; answers the plan, if it can be used, and every problem.
     pub(crate) fn check(&self, wiring: &Wiring) -> (Option<Plan>, Vec<Problem>) {
         let loaded = config::load(&self.text, &self.name(), &env::Process, wiring.registry());
-        (loaded.plan, loaded.problems)
+        let (mut plan, mut problems) = (loaded.plan, loaded.problems);
+        // Told now rather than by each process that begins to work.
+        let unbuildable = plan.as_ref().map(|plan| wiring.unbuildable(plan)).unwrap_or_default();
+        if !unbuildable.is_empty() {
+            plan = None;
+        }
+        problems.extend(unbuildable.into_iter().map(|(path, error)| Problem {
+            severity: Severity::Error,
+            file: self.name(),
+            line: 0,
+            column: 0,
+            path,
+            message: error.chain(),
+            hint: None,
+        }));
+        (plan, problems)
     }
 
     /// The plan, or an error after all problems have been printed. Warnings are printed too.

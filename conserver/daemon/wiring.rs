@@ -15,7 +15,7 @@ use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
 use conserver_core::store::VconStore;
-use conserver_core::{LinkName, QueueName, Secret, StorageName};
+use conserver_core::{Error, LinkName, QueueName, Secret, StorageName};
 use conserver_redis::{RedisOptions, RedisQueue};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
 
@@ -131,6 +131,21 @@ impl Wiring {
             chains.push(BuiltChain { chain: Chain { plan: chain, links, storages }, longest_link });
         }
         Ok(Built { chains, storages })
+    }
+
+    /// Links and storages whose options could be read and which cannot be built all the same, by their place in the file.
+    pub(crate) fn unbuildable(&self, plan: &Plan) -> Vec<(String, Error)> {
+        let context = |name| context(&plan.settings, name);
+        let links = plan.links.iter().filter(|link| link.kind.is_some()).filter_map(|link| {
+            let built = self.registry.build_link(link, &context(link.name.as_str()));
+            Some((format!("links.{}", link.name), built.err()?))
+        });
+        let storages = plan.storages.iter().map(|storage| &storage.adapter);
+        let storages = storages.filter(|storage| storage.kind.is_some()).filter_map(|storage| {
+            let built = self.registry.build_storage(storage, &context(storage.name.as_str()));
+            Some((format!("storages.{}", storage.name), built.err()?))
+        });
+        links.chain(storages).collect()
     }
 }
 

@@ -133,3 +133,17 @@ fn shells_and_man_get_the_whole_grammar() {
     let (code, ..) = site.command(&["man", "pages"]);
     assert!(code == 0 && site.path("pages/conserver-dlq-replay.1").exists());
 }
+
+#[test]
+fn what_cannot_be_built_is_told_before_anything_starts() {
+    // The Python server's dialect takes options that make no sense with a warning.
+    let site = site(
+        "
+storages:
+  db: {module: storage.postgres, options: {sslmode: always}}
+chains:
+  main: {links: [], storages: [db], ingress_lists: [in]}
+",
+    );
+    show!(site, "unbuildable", ["check"], ["run"]);
+}
