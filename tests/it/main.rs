@@ -26,6 +26,7 @@ mod exclusive;
 mod generated;
 mod health;
 mod jq;
+mod live;
 mod metrics;
 mod oracle;
 mod otlp;

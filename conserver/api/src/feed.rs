@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::outages::Outages;
+
 /// What was told longer ago says nothing of now.
 const STALE: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,8 @@ struct Shared {
 pub struct Standing {
     /// How fast vCons pass.
     pub rates: Rates,
+    /// What workers need and cannot have.
+    pub outages: Outages,
 }
 
 /// How fast vCons pass, per second.
@@ -61,5 +65,12 @@ impl Standing {
     /// How fast a list moves; one of which nothing was ever taken stands still.
     pub(crate) fn rate(&self, list: &str) -> Rate {
         self.rates.lists.get(list).copied().unwrap_or_default()
+    }
+}
+
+impl Rates {
+    /// vCons of a chain that came to their end.
+    pub(crate) fn chain(&self, chain: &str) -> f64 {
+        self.chains.get(chain).copied().unwrap_or_default()
     }
 }

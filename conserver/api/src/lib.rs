@@ -12,6 +12,7 @@
 //! | `model` | the Python server's rules for a posted vCon |
 //! | `routes` | a file for each family of calls |
 //! | `feed` | what the workers tell, by way of the supervisor |
+//! | `outages` | what workers need and cannot have |
 //! | `fetch` | documents that only storages have, one look for everybody who asks |
 //! | `error` | what is answered when something is wrong |
 //! | `openapi` | the description of all calls |
@@ -26,6 +27,7 @@ mod fetch;
 mod gate;
 mod model;
 mod openapi;
+mod outages;
 mod routes;
 mod serve;
 mod state;
@@ -39,6 +41,7 @@ pub use access::{CALLS, Call, Needs, markdown, may};
 pub use configuration::ConfigFile;
 pub use feed::{Feed, Rate, Rates, Standing};
 pub use openapi::openapi_json;
+pub use outages::{Guard, GuardKind, HeldUp, Outages};
 pub use serve::{serve, tls};
 pub use state::{Parts, State};
 

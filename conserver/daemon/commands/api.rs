@@ -13,7 +13,7 @@ use super::Instance;
 use crate::cli::{ApiArgs, Global};
 use crate::config::File;
 use crate::exit::Exit;
-use crate::figures::{self, Meter, Snapshot};
+use crate::figures::{self, Meter, Snapshot, Told};
 use crate::identity;
 use crate::telemetry::Exports;
 use crate::wiring::Wiring;
@@ -144,8 +144,8 @@ async fn listen(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>, fee
     let Some(mut inbox) = inbox else { return std::future::pending().await };
     let mut meter = Meter::default();
     while let Some(message) = inbox.recv().await {
-        if let Message::Figures(figures) = message {
-            feed.tell(Standing { rates: meter.read(Clock::now(), &figures) });
+        if let Message::News(Told { figures, outages }) = message {
+            feed.tell(Standing { rates: meter.read(Clock::now(), &figures), outages });
             told.send_replace(Some(figures));
         }
     }

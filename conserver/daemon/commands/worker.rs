@@ -28,7 +28,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
         None => File::read(global)?,
         Some(inbox) => match inbox.blocking_recv() {
             Some(Message::Configure { file, text }) => File { path: file.into(), text },
-            Some(Message::Hurry | Message::Figures(_)) | None => return Ok(Exit::Ok),
+            Some(Message::Hurry | Message::News(_)) | None => return Ok(Exit::Ok),
         },
     };
     let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
@@ -115,7 +115,7 @@ async fn listen(
                         Err(error) => tracing::error!(error = format!("{error:#}"), "cannot use the new configuration"),
                     }
                 }
-                Some(Message::Figures(_)) => {}
+                Some(Message::News(_)) => {}
                 None => {
                     inbox = None;
                     tracing::warn!("the supervisor is gone; ending");

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use conserver_api::Outages;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::task::TaskTracker;
 
 use super::snapshot::Snapshot;
+use super::told::Told;
 
 /// A child that has told nothing for this long is stopped or hangs: how it stood then says nothing of now.
 const STALE: Duration = Duration::from_secs(10);
@@ -29,8 +31,8 @@ struct Shared {
 }
 
 struct Child {
-    told: Instant,
-    figures: Snapshot,
+    at: Instant,
+    told: Told,
 }
 
 impl Instance {
@@ -45,7 +47,7 @@ impl Instance {
                     break;
                 }
                 match serde_json::from_slice(&line) {
-                    Ok(figures) if line.ends_with(b"\n") => instance.told(pid, figures),
+                    Ok(told) if line.ends_with(b"\n") => instance.told(pid, told),
                     Ok(_) => {}
                     Err(error) => tracing::debug!(pid, %error, "cannot read the figures of a child"),
                 }
@@ -67,28 +69,43 @@ impl Instance {
         let shared = self.lock();
         all.add(&shared.ended);
         for child in shared.children.values() {
-            if child.told.elapsed() < STALE {
-                all.add(&child.figures);
+            if child.is_fresh() {
+                all.add(&child.told.figures);
             } else {
-                all.add(&child.figures.clone().lasting());
+                all.add(&child.told.figures.clone().lasting());
             }
         }
         all
     }
 
-    fn told(&self, pid: u32, figures: Snapshot) {
-        self.lock().children.insert(pid, Child { told: Instant::now(), figures });
+    /// All that the API is told.
+    pub(crate) fn news(&self) -> Told {
+        let mut outages = Outages::default();
+        for child in self.lock().children.values().filter(|child| child.is_fresh()) {
+            outages.add(&child.told.outages);
+        }
+        Told { figures: self.figures(), outages }
+    }
+
+    fn told(&self, pid: u32, told: Told) {
+        self.lock().children.insert(pid, Child { at: Instant::now(), told });
     }
 
     fn ended(&self, pid: u32) {
         let mut shared = self.lock();
         if let Some(child) = shared.children.remove(&pid) {
-            shared.ended.add(&child.figures.lasting());
+            shared.ended.add(&child.told.figures.lasting());
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
         self.shared.lock().expect("no panic while held")
+    }
+}
+
+impl Child {
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < STALE
     }
 }
 
@@ -98,17 +115,18 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
 
-    fn figures(received: u64, in_flight: f64, times: [u64; 3]) -> Snapshot {
+    fn figures(received: u64, in_flight: f64, times: [u64; 3]) -> Told {
         let series = |name: &str, label: &str| Series::new(name, vec![label.to_owned()]);
         let counts = times.to_vec();
-        Snapshot::from(vec![
+        let figures = Snapshot::from(vec![
             (series("conserver.main_loop.count_vcons_received", "in"), Value::Counter(received)),
             (series("conserver.vcons.inflight", "main"), Value::Gauge(in_flight)),
             (
                 series("conserver.main_loop.vcon_processing_time", "main"),
                 Value::Histogram { counts, sum: 1.5 },
             ),
-        ])
+        ]);
+        Told { figures, ..Told::default() }
     }
 
     fn of(instance: &Instance) -> (u64, f64, Vec<u64>) {
@@ -146,7 +164,7 @@ mod tests {
         let instance = Instance::default();
         instance.told(1, figures(10, 3.0, [1, 2, 0]));
         let long_ago = Instant::now().checked_sub(STALE).unwrap();
-        instance.lock().children.get_mut(&1).unwrap().told = long_ago;
+        instance.lock().children.get_mut(&1).unwrap().at = long_ago;
         assert_eq!(of(&instance), (10, -1.0, vec![1, 2, 0]));
     }
 

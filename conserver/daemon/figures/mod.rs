@@ -1,7 +1,7 @@
 //! Figures: how they are kept in each process, brought together, and shown.
 //!
 //! Events of the core count into the `recorder` of their process. Each child sends its supervisor a whole `snapshot`
-//! every second, over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
+//! every second, with what it misses (`told`), over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
 //! included, so that what counts never goes back. It hands the sum to the API, which shows it (`prometheus`), and to
 //! StatsD. OTLP is each process's own (`otlp`).
 //! `watch` looks at what nobody counts: lengths of lists, Redis' memory.
@@ -13,6 +13,7 @@ mod recorder;
 mod report;
 mod snapshot;
 mod statsd;
+mod told;
 mod watch;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) use snapshot::Snapshot;
 #[cfg(feature = "otlp")]
 pub(crate) use snapshot::Value;
 pub(crate) use statsd::Statsd;
+pub(crate) use told::{Told, outages_by};
 pub(crate) use watch::watch;
 
 /// How often a process tells its figures.

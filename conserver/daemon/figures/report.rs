@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use super::{EVERY, of_this_process};
+use super::{EVERY, Told};
 
 /// Asks the thread to tell at once, and to say when it has.
 static ASK: OnceLock<Sender<Sender<()>>> = OnceLock::new();
@@ -45,7 +45,7 @@ fn tell(mut pipe: File, asked: &Receiver<Sender<()>>) {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let Ok(mut line) = serde_json::to_vec(&of_this_process()) else { return };
+        let Ok(mut line) = serde_json::to_vec(&Told::of_this_process()) else { return };
         line.push(b'\n');
         // Without a supervisor there is nobody to tell.
         if pipe.write_all(&line).is_err() {

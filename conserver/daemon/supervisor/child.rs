@@ -152,7 +152,7 @@ async fn feed(
                 None => return,
             },
             _ = every.tick(), if instance.is_some() => {
-                Message::Figures(instance.as_ref().map(Instance::figures).unwrap_or_default())
+                Message::News(instance.as_ref().map(Instance::news).unwrap_or_default())
             }
         };
         let mut line = serde_json::to_vec(&message).expect("strings and numbers serialise");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::figures::Snapshot;
+use crate::figures::Told;
 
 /// One line to a child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub(crate) enum Message {
     },
     /// Give back what still runs.
     Hurry,
-    /// The figures of the whole instance, for the API to show.
-    Figures(Snapshot),
+    /// How the whole instance stands, for the API to show.
+    News(Told),
 }
 
 /// Reads standard input on a thread of its own; the channel ends when standard input does.

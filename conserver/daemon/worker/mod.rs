@@ -32,6 +32,7 @@ use self::pipeline::Pipeline;
 use self::run::Runner;
 use self::settler::Settler;
 use crate::exit::Exit;
+use crate::figures;
 use crate::identity;
 use crate::slots::Slots;
 use crate::wiring::{Backend, Wiring};
@@ -73,6 +74,8 @@ pub(crate) async fn run(
         desk: desk.clone(),
     });
     let pipeline = Arc::new(Mutex::new(Arc::new(Pipeline::new(built.chains, settings.claim_order, None))));
+    let looked_at = pipeline.clone();
+    figures::outages_by(move || looked_at.lock().expect("no panic while held").clone().outages());
     let storages = Arc::new(Mutex::new(built.storages));
     let keeper = backend.queue.keeper(&me.id)?;
     let lease = LeaseThread::start(keeper, me.id.clone(), desk.clone(), options.slots.clone())

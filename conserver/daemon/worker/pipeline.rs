@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use conserver_api::{Guard, GuardKind, HeldUp, Outages};
 use conserver_core::chain::Chain;
 use conserver_core::config::settings::ClaimOrder;
+use conserver_core::policy::{Breaker, State};
 use conserver_core::queue::ListShare;
 use conserver_core::{ChainName, QueueName};
 
+use crate::clock::millis;
 use crate::wiring::BuiltChain;
 
 /// All chains of a worker.
@@ -73,6 +76,39 @@ impl Pipeline {
             _ => seat.room().min(most),
         };
         self.seats.iter().map(room).collect()
+    }
+
+    /// What it needs and cannot have.
+    pub(crate) fn outages(&self) -> Outages {
+        let mut outages = Outages { workers: 1, ..Outages::default() };
+        let mut note = |kind, breaker: &Breaker| {
+            let name = breaker.guards();
+            let Some(trouble) = breaker.trouble() else { return };
+            if outages.guards.iter().all(|guard| guard.kind != kind || guard.name != name) {
+                outages.guards.push(Guard {
+                    kind,
+                    name: name.to_owned(),
+                    probing: trouble.state == State::HalfOpen,
+                    open_in: 1,
+                    open_ms: millis(trouble.open),
+                    probe_in_ms: millis(trouble.probe_in),
+                    error: trouble.error.as_str().to_owned(),
+                });
+            }
+        };
+        for Seat { chain, .. } in self.seats.iter().map(Arc::as_ref) {
+            chain.links.iter().for_each(|link| note(GuardKind::Link, link.breaker()));
+            chain.storages.iter().for_each(|storage| note(GuardKind::Storage, storage.breaker()));
+        }
+        outages.held_up = self
+            .seats
+            .iter()
+            .filter_map(|seat| {
+                let by = seat.chain.is_gated()?.to_owned();
+                Some(HeldUp { chain: seat.chain.plan.name.to_string(), by, workers: 1 })
+            })
+            .collect();
+        outages
     }
 
     /// The lists whose chains have room, beginning with another one each turn unless their order is strict.

@@ -1,27 +1,87 @@
 //! Chains: what each is made of, and whether it takes anything in.
 
+use std::time::Duration;
+
 use axum::extract::State as Extract;
 use axum::response::Response;
-use conserver_core::config::plan::ChainPlan;
+use conserver_core::config::Plan;
+use conserver_core::config::plan::{AdapterPlan, ChainPlan, OnError, StoragePlan};
+use conserver_core::{LinkName, QueueName};
 use serde_json::{Value, json};
 
 use super::json;
 use crate::error::{ApiError, Result, not_found};
 use crate::extract::PathText;
+use crate::feed::Standing;
+use crate::outages::GuardKind;
 use crate::state::State;
 
-/// Chains with their links and storages, as configured.
+/// Chains are told without a backend that is away; nobody waits longer for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Chains with their links and storages, what these stand on, and whether anything is taken in.
 #[utoipa::path(get, path = "/chains", tag = "instance", responses((status = 200, description = "The chains", body = Vec<Object>)))]
 pub(crate) async fn chains(Extract(state): Extract<State>) -> Response {
     let live = state.live();
+    let paused = paused_lists(&state, &live.plan).await;
+    let standing = state.feed.standing();
     let rows = live.plan.chains.iter().map(|chain| {
+        let paused = paused.as_ref().map(|paused| {
+            let of_chain = chain.ingress.iter().filter(|list| paused.contains(list));
+            of_chain.collect::<Vec<&QueueName>>()
+        });
+        let held = standing.as_ref().map(|standing| standing.outages.held_up(chain.name.as_str()));
         json!({
             "name": chain.name, "ingress_lists": chain.ingress, "links": chain.links, "storages": chain.storages,
             "egress_lists": chain.egress, "dead_letters": chain.dlq, "concurrency": chain.concurrency,
             "weight": chain.weight, "blocked": chain.blocked,
+            "paused": paused.as_ref().map(|paused| paused.len() == chain.ingress.len()),
+            "paused_lists": paused,
+            "rate": standing.as_ref().map(|standing| standing.rates.chain(chain.name.as_str())),
+            "workers": standing.as_ref().map(|standing| standing.outages.workers),
+            "held_up": held.map(|held| held.is_some()),
+            "held_up_by": held.flatten().map(|held| &held.by),
+            "held_up_in": held.map(|held| held.map_or(0, |held| held.workers)),
+            "breakers": breakers(chain, &live.plan, standing.as_deref()),
         })
     });
     json(&rows.collect::<Vec<_>>())
+}
+
+/// Which ingress lists stand still; `None` while the backend is away, which is no reason to tell nothing else.
+async fn paused_lists(state: &State, plan: &Plan) -> Option<Vec<QueueName>> {
+    let lists: Vec<QueueName> = plan.chains.iter().flat_map(|chain| chain.ingress.clone()).collect();
+    let status = tokio::time::timeout(PATIENCE, state.queue.status(&lists)).await.ok()?.ok()?;
+    Some(lists.into_iter().zip(status).filter(|(_, status)| status.paused).map(|(list, _)| list).collect())
+}
+
+/// The breaker of each link and storage of a chain, in order.
+fn breakers(chain: &ChainPlan, plan: &Plan, standing: Option<&Standing>) -> Vec<Value> {
+    let links = chain.links.iter().map(|name| {
+        let goes_on = |link: &AdapterPlan<LinkName>| link.name == *name && link.on_error == OnError::Continue;
+        (GuardKind::Link, name.as_str(), !plan.links.iter().any(goes_on))
+    });
+    let storages = chain.storages.iter().map(|name| {
+        let is_required = |storage: &StoragePlan| storage.adapter.name == *name && storage.required;
+        (GuardKind::Storage, name.as_str(), plan.storages.iter().any(is_required))
+    });
+    let row = |(kind, name, required)| {
+        let guard = standing.map(|standing| standing.outages.guard(kind, name));
+        let state = guard.map(|guard| match guard {
+            None => "closed",
+            Some(guard) if guard.probing => "half-open",
+            Some(_) => "open",
+        });
+        let guard = guard.flatten();
+        json!({
+            "kind": kind, "name": name, "required": required, "state": state,
+            "open_in": state.map(|_| guard.map_or(0, |guard| guard.open_in)),
+            "open_ms": guard.map(|guard| guard.open_ms),
+            "probe_in_ms": guard.map(|guard| guard.probe_in_ms),
+            "error": guard.map(|guard| &guard.error),
+        })
+    };
+    links.chain(storages).map(row).collect()
 }
 
 /// Stops claims from all lists of a chain, for all workers. What they hold goes on.

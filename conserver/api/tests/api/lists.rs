@@ -1,6 +1,6 @@
 //! Ids on lists and off them.
 
-use conserver_api::{Rate, Standing};
+use conserver_api::{Guard, GuardKind, HeldUp, Outages, Rate, Standing};
 use serde_json::json;
 
 use crate::site::{CHAINS, Site, id, small};
@@ -118,6 +118,56 @@ async fn queues_tell_how_fast_they_move_and_how_old_they_are() {
     site.feed.tell(standing);
     assert_eq!(row(0).await["rate"], json!({"taken": 12.5, "settled": 10.0}));
     assert_eq!(row(1).await["rate"], json!(null), "nobody takes from an egress list");
+}
+
+#[tokio::test]
+async fn chains_tell_what_they_wait_for() {
+    let config = "
+conserver: 1
+links: {}
+chains:
+  main: {links: [], ingress_lists: [in, more], storages: [archive, spare]}
+storages:
+  archive: {module: file, options: {path: $DIR/archive}}
+  spare: {module: file, required: false, options: {path: $DIR/spare}}
+";
+    let mut site = Site::with(config, &[("REDIS_URL", "redis://here")]).await;
+    let chain = async |site: &Site| site.call("GET /chains").await.expect(200).json()[0].clone();
+    let alone = chain(&site).await;
+    for unknown in ["held_up", "held_up_by", "held_up_in", "rate", "workers"] {
+        assert_eq!(alone[unknown], json!(null), "nobody told");
+    }
+    assert_eq!((&alone["breakers"][0]["state"], &alone["paused"]), (&json!(null), &json!(false)));
+
+    let open = Guard {
+        kind: GuardKind::Storage,
+        name: "archive".to_owned(),
+        probing: false,
+        open_in: 2,
+        open_ms: 9000,
+        probe_in_ms: 1000,
+        error: "unavailable".to_owned(),
+    };
+    let held = HeldUp { chain: "main".to_owned(), by: "archive".to_owned(), workers: 2 };
+    let outages = Outages { workers: 2, guards: vec![open], held_up: vec![held] };
+    site.feed.tell(Standing { outages, ..Standing::default() });
+    site.call("POST /queues/pause?list_name=more").await.expect(200);
+    let told = chain(&site).await;
+    assert_eq!((&told["held_up"], &told["held_up_by"]), (&json!(true), &json!("archive")));
+    assert_eq!((&told["held_up_in"], &told["workers"], &told["rate"]), (&json!(2), &json!(2), &json!(0.0)));
+    assert_eq!((&told["paused"], &told["paused_lists"]), (&json!(false), &json!(["more"])));
+    let breakers = json!([
+        {"kind": "storage", "name": "archive", "required": true, "state": "open", "open_in": 2, "open_ms": 9000,
+         "probe_in_ms": 1000, "error": "unavailable"},
+        {"kind": "storage", "name": "spare", "required": false, "state": "closed", "open_in": 0, "open_ms": null,
+         "probe_in_ms": null, "error": null},
+    ]);
+    assert_eq!(told["breakers"], breakers);
+
+    site.call("POST /chains/main/pause").await.expect(200);
+    assert_eq!(chain(&site).await["paused"], json!(true));
+    site.redis.stop();
+    assert_eq!(chain(&site).await["paused"], json!(null), "told without the backend all the same");
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl GuardedStorage {
         let Some(probe) = self.policy.breaker().begin_probe() else { return };
         let result = self.check().await;
         let (verdict, error) = result.verdict();
-        probe.tell(verdict, || error.map(Error::chain).unwrap_or_default());
+        probe.tell(verdict, error);
     }
 
     /// Whether calls are refused at the moment.

@@ -39,6 +39,23 @@ struct Inner {
     until: Instant,
     /// The failure that opened it.
     why: Arc<str>,
+    /// When it opened.
+    since: Instant,
+    /// Of the last failure, a probe's included.
+    kind: ErrorKind,
+}
+
+/// How a breaker stands that is not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// Open, or half-open while a probe is under way.
+    pub state: State,
+    /// For how long it has not been closed.
+    pub open: Duration,
+    /// How long until the next probe; zero once it is due.
+    pub probe_in: Duration,
+    /// What the last failure was, that of a probe included.
+    pub error: ErrorKind,
 }
 
 /// Who asks again after the cooldown.
@@ -99,7 +116,15 @@ impl Verdict {
 impl Breaker {
     /// A closed breaker for what goes by this name.
     pub fn new(guards: Arc<str>, options: BreakerOptions, probe: Probe) -> Self {
-        let inner = Inner { state: State::Closed, failures: 0, until: Instant::now(), why: Arc::from("") };
+        let now = Instant::now();
+        let inner = Inner {
+            state: State::Closed,
+            failures: 0,
+            until: now,
+            why: Arc::from(""),
+            since: now,
+            kind: ErrorKind::Unavailable,
+        };
         Self {
             guards,
             options,
@@ -145,6 +170,20 @@ impl Breaker {
         if self.quiet.load(Relaxed) { State::Closed } else { self.lock().state }
     }
 
+    /// How it stands, unless it is closed.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if self.quiet.load(Relaxed) {
+            return None;
+        }
+        let inner = self.lock();
+        (inner.state != State::Closed).then(|| Trouble {
+            state: inner.state,
+            open: inner.since.elapsed(),
+            probe_in: inner.until.saturating_duration_since(Instant::now()),
+            error: inner.kind,
+        })
+    }
+
     /// Whether calls are refused: open or half-open.
     pub fn is_open(&self) -> bool {
         self.state() != State::Closed
@@ -178,7 +217,7 @@ impl Breaker {
         &self.guards
     }
 
-    fn judge(&self, probes: bool, verdict: Verdict, why: impl FnOnce() -> String) {
+    fn judge(&self, probes: bool, verdict: Verdict, error: Option<&Error>) {
         if verdict == Verdict::Alive && self.quiet.load(Relaxed) {
             return;
         }
@@ -191,8 +230,9 @@ impl Breaker {
                 Verdict::Away => {
                     inner.failures += 1;
                     if inner.failures >= self.options.failures {
-                        inner.why = Arc::from(why());
-                        self.open(&mut inner);
+                        inner.why = error.map(Error::chain).unwrap_or_default().into();
+                        inner.since = Instant::now();
+                        self.open(&mut inner, error);
                     }
                 }
             },
@@ -202,7 +242,7 @@ impl Breaker {
                     inner.failures = 0;
                     self.enter(&mut inner, State::Closed);
                 }
-                Verdict::Unclear | Verdict::Away => self.open(&mut inner),
+                Verdict::Unclear | Verdict::Away => self.open(&mut inner, error),
             },
             // What was asked before it opened says nothing new.
             State::Closed | State::Open | State::HalfOpen => {}
@@ -210,7 +250,8 @@ impl Breaker {
         self.quiet.store(inner.state == State::Closed && inner.failures == 0, Relaxed);
     }
 
-    fn open(&self, inner: &mut Inner) {
+    fn open(&self, inner: &mut Inner, error: Option<&Error>) {
+        inner.kind = error.map_or(inner.kind, Error::kind);
         inner.until = Instant::now() + self.options.cooldown;
         self.enter(inner, State::Open);
     }
@@ -269,10 +310,10 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Tells what came of the attempt; `why` is kept if that opens the breaker.
-    pub fn tell(mut self, verdict: Verdict, why: impl FnOnce() -> String) {
+    /// Tells what came of the attempt; the error is kept if that opens the breaker.
+    pub fn tell(mut self, verdict: Verdict, error: Option<&Error>) {
         let probes = std::mem::take(&mut self.probes);
-        self.breaker.judge(probes, verdict, why);
+        self.breaker.judge(probes, verdict, error);
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-pub use breaker::{Breaker, BreakerOpen, Gate, Permit, Probe, State, Verdict, refused};
+pub use breaker::{Breaker, BreakerOpen, Gate, Permit, Probe, State, Trouble, Verdict, refused};
 pub use budget::Budget;
 pub use limit::Limit;
 pub use options::{BreakerOptions, PolicyOptions, RetryOptions};
@@ -140,7 +140,7 @@ impl Policy {
             Err(error) => (Verdict::Away, Some(error)),
         };
         tell(error.map_or("success", |error| error.kind().as_str()));
-        permit.tell(verdict, || error.map(Error::chain).unwrap_or_default());
+        permit.tell(verdict, error);
         outcome
     }
 

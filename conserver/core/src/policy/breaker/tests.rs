@@ -9,7 +9,8 @@ fn breaker(probe: Probe) -> Breaker {
 }
 
 fn tell(breaker: &Breaker, verdict: Verdict) {
-    breaker.ask().unwrap().tell(verdict, || String::from("connection refused"));
+    let error = Error::new(ErrorKind::Unavailable, "connection refused");
+    breaker.ask().unwrap().tell(verdict, Some(&error));
 }
 
 fn opened(probe: Probe) -> Breaker {
@@ -50,7 +51,7 @@ async fn after_the_cooldown_one_call_is_the_probe() {
     let probe = breaker.ask().unwrap();
     assert_eq!((breaker.state(), breaker.gate()), (State::HalfOpen, Gate::Shut));
     assert!(breaker.ask().is_err());
-    probe.tell(Verdict::Alive, String::new);
+    probe.tell(Verdict::Alive, None);
     assert_eq!((breaker.state(), breaker.gate()), (State::Closed, Gate::Free));
 }
 
@@ -74,7 +75,7 @@ async fn where_a_check_is_the_probe_calls_wait_for_it() {
     assert!(breaker.ask().is_err());
     let probe = breaker.begin_probe().unwrap();
     assert!(breaker.begin_probe().is_none());
-    probe.tell(Verdict::Alive, String::new);
+    probe.tell(Verdict::Alive, None);
     assert!(breaker.ask().is_ok());
 }
 
@@ -91,7 +92,7 @@ async fn answers_to_what_was_asked_before_it_opened_change_nothing() {
     let breaker = breaker(Probe::Check);
     let early = breaker.ask().unwrap();
     (0..3).for_each(|_| tell(&breaker, Verdict::Away));
-    early.tell(Verdict::Alive, String::new);
+    early.tell(Verdict::Alive, None);
     assert!(breaker.is_open());
 }
 
@@ -125,4 +126,27 @@ fn a_fault_of_the_document_says_that_the_other_side_lives() {
     for kind in [Panic, Internal] {
         assert_eq!(verdict(kind), Verdict::Unclear, "{kind}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_since_when_it_is_open_and_when_it_probes() {
+    assert_eq!(breaker(Probe::Check).trouble(), None);
+    let breaker = opened(Probe::Check);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let trouble = breaker.trouble().unwrap();
+    assert_eq!((trouble.state, trouble.error), (State::Open, ErrorKind::Unavailable));
+    assert_eq!((trouble.open, trouble.probe_in), (Duration::from_secs(2), Duration::from_secs(3)));
+
+    // A probe that fails in another way: still open since then.
+    tokio::time::advance(COOLDOWN).await;
+    let probe = breaker.begin_probe().unwrap();
+    let trouble = breaker.trouble().unwrap();
+    assert_eq!((trouble.state, trouble.probe_in), (State::HalfOpen, Duration::ZERO));
+    probe.tell(Verdict::Away, Some(&Error::new(ErrorKind::Timeout, "slow")));
+    let trouble = breaker.trouble().unwrap();
+    assert_eq!((trouble.error, trouble.open), (ErrorKind::Timeout, Duration::from_secs(7)));
+
+    tokio::time::advance(COOLDOWN).await;
+    breaker.begin_probe().unwrap().tell(Verdict::Alive, None);
+    assert_eq!(breaker.trouble(), None);
 }
