@@ -220,6 +220,17 @@ fn every_link_between_pages_leads_somewhere() {
 }
 
 #[test]
+fn every_block_of_code_says_its_language() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page can be read");
+        let fences = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("```"));
+        for (number, line) in fences.step_by(2) {
+            assert!(line.trim() != "```", "{}:{}: a block of what?", page.display(), number + 1);
+        }
+    }
+}
+
+#[test]
 fn every_page_is_in_the_summary() {
     let summary = read("docs/src/SUMMARY.md");
     let listed: BTreeSet<PathBuf> =
