@@ -29,6 +29,8 @@ enum Kind {
     List,
     DeadLetters,
     Link,
+    /// In the place of links, where a chain has none.
+    Nothing,
     Storage,
 }
 
@@ -74,6 +76,11 @@ impl Graph {
                     let list = graph.list(&list);
                     graph.edge(node, list, "may push", true);
                 }
+                ends = vec![node];
+            }
+            if chain.links.is_empty() {
+                let node = graph.node(Kind::Nothing, "no links", Some(here));
+                ends.drain(..).for_each(|from| graph.edge(from, node, "", false));
                 ends = vec![node];
             }
             if !chain.storages.is_empty() {
@@ -135,6 +142,7 @@ impl Graph {
                 Kind::List => ("([", "])"),
                 Kind::DeadLetters => ("{{", "}}"),
                 Kind::Link => ("[", "]"),
+                Kind::Nothing => ("(", ")"),
                 Kind::Storage => ("[(", ")]"),
             };
             format!("n{n}{open}\"{}\"{close}", mermaid_text(&node.label))
@@ -164,6 +172,7 @@ impl Graph {
                 Kind::List => "cds",
                 Kind::DeadLetters => "hexagon",
                 Kind::Link => "box",
+                Kind::Nothing => "plain",
                 Kind::Storage => "cylinder",
             };
             format!("n{n} [shape={shape}, label={}];", dot_text(&node.label))
@@ -191,11 +200,13 @@ impl Graph {
 /// A label between quotes: what means something to Mermaid becomes an entity.
 fn mermaid_text(text: &str) -> String {
     let mut safe = String::new();
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
-            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' => {
+            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '$' => {
                 let _ = write!(safe, "#{};", u32::from(c));
             }
+            // `fa:fa-car` would be a picture.
+            ':' if text[at..].starts_with(":fa-") => safe.push_str("#58;"),
             c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }

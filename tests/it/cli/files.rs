@@ -134,6 +134,51 @@ fn shells_and_man_get_the_whole_grammar() {
     assert!(code == 0 && site.path("pages/conserver-dlq-replay.1").exists());
 }
 
+/// Names that mean something to Mermaid or Graphviz, or look as if they did. All of these were drawn by both.
+const HARD_NAMES: &str = r##"
+conserver: 1
+redis: redis://127.0.0.1:1
+links:
+  end: {module: tag, options: {tags: [a:b]}}
+  'graph TD; A-->B': {module: tag, options: {tags: [a:b]}}
+  'say "now" [here] (there) {where}': {module: tag, options: {tags: [a:b]}}
+  'a|b': {module: tag, options: {tags: [a:b]}}
+  '<b>bold</b> & <script>alert(1)</script>': {module: tag, options: {tags: [a:b]}}
+  '#35;hash': {module: tag, options: {tags: [a:b]}}
+  '`markdown` **bold**': {module: tag, options: {tags: [a:b]}}
+  '- item': {module: tag, options: {tags: [a:b]}}
+  '$$x^2$$': {module: tag, options: {tags: [a:b]}}
+  'fa:fa-car': {module: tag, options: {tags: [a:b]}}
+  'back\slash\N': {module: tag, options: {tags: [a:b]}}
+  '名前 – Zoë': {module: tag, options: {tags: [a:b]}}
+storages:
+  class: {module: file, options: {path: $DIR/archive}}
+chains:
+  end:
+    links:
+      - end
+      - 'graph TD; A-->B'
+      - 'say "now" [here] (there) {where}'
+      - 'a|b'
+      - '<b>bold</b> & <script>alert(1)</script>'
+      - '#35;hash'
+      - '`markdown` **bold**'
+      - '- item'
+      - '$$x^2$$'
+      - 'fa:fa-car'
+      - 'back\slash\N'
+      - '名前 – Zoë'
+    ingress_lists: [o-list, x-ray]
+    egress_lists: [subgraph]
+  'quotes "in" a chain; # [x]': {storages: [class], ingress_lists: [subgraph], egress_lists: ['%%comment']}
+"##;
+
+#[test]
+fn graph_draws_any_name_as_it_is_written() {
+    let site = site(HARD_NAMES);
+    show!(site, "graph-of-hard-names", ["graph"], ["graph", "--format", "dot"]);
+}
+
 #[test]
 fn what_cannot_be_built_is_told_before_anything_starts() {
     // The Python server's dialect takes options that make no sense with a warning.
