@@ -192,7 +192,7 @@ impl std::fmt::Debug for GuardedStorage {
 fn for_each_of(batch: &[Vcon], error: &Error) -> Vec<Result<()>> {
     let copy = || match refused(error) {
         Some(open) => BreakerOpen::clone(open).into_error(),
-        None => Error::new(error.kind(), error.chain()).class(error.get_class()).applied(error.get_applied()),
+        None => error.repeat(),
     };
     batch.iter().map(|_| Err(copy())).collect()
 }
