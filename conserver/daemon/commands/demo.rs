@@ -75,7 +75,7 @@ pub(crate) fn run(wiring: &Wiring, args: &DemoArgs) -> anyhow::Result<Exit> {
             Some(outcome) => outcome,
         };
         if output::is_watched() {
-            output::note("\nremoving its folder, file by file");
+            output::note("\nremoving its folder");
         }
         site.leave().await;
         exit

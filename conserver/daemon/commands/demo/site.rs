@@ -8,16 +8,22 @@ use anyhow::Context;
 use conserver_core::config::env::Vars;
 use conserver_core::config::{self, Plan};
 use conserver_core::vcon::Limits;
+use futures::StreamExt;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::output;
 use crate::wiring::{Backend, Wiring};
 
 /// The pipeline; `{folder}` is where it takes place.
 const CHAINS: &str = include_str!("chains.yaml");
 /// How long an orderly end may take.
 const END: Duration = Duration::from_secs(10);
+/// Files that are removed at once. A busy disk makes each wait for its journal; waits that overlap cost one.
+const REMOVED_AT_ONCE: usize = 16;
+/// More files than this are worth a progress bar.
+const MANY: usize = 200;
 
 /// An environment in which nothing is set: what the user has set is for another conserver.
 struct Nothing;
@@ -82,8 +88,8 @@ impl Site {
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    /// Stops the daemon, and waits for its end; the folder goes with `self`. A daemon that does not end is killed, which its
-    /// workers notice by themselves.
+    /// Stops the daemon, waits for its end, and removes the files; the folders go with `self`. A daemon that does not end
+    /// is killed, which its workers notice by themselves.
     pub(super) async fn leave(&mut self) {
         if let Some(pid) = self.daemon.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             // It may have ended this instant, which is what was wanted.
@@ -92,7 +98,27 @@ impl Site {
         if tokio::time::timeout(END, self.daemon.wait()).await.is_err() {
             let _ = self.daemon.kill().await;
         }
+        let files = files_below(self.folder());
+        let progress = output::progress(files.len(), MANY);
+        // What cannot be removed is tried again with its folder.
+        let removals = futures::stream::iter(files).map(tokio::fs::remove_file);
+        removals.buffer_unordered(REMOVED_AT_ONCE).for_each(|_| async { progress.inc(1) }).await;
+        progress.finish_and_clear();
     }
+}
+
+/// Every file in a folder and the folders in it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        for entry in entries {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder { &mut folders } else { &mut files }.push(entry.path());
+        }
+    }
+    files
 }
 
 /// `conserver run`, with a pipe whose end tells it that we are gone.
