@@ -73,9 +73,9 @@ fn an_outage_of_a_receiver_fills_the_queue_and_heals_by_itself() {
         assert_eq!(arrived(&receiver, path), waiting.iter().cloned().collect(), "{path}");
     }
 
-    // The storage alone.
-    receiver.rule(|request| Answer::status(if request.target == "/storage" { 502 } else { 200 }));
-    let later = load(10);
+    // The storage alone, and its receiver has an error for everybody: that is no fault of any vCon.
+    receiver.rule(|request| Answer::status(if request.target == "/storage" { 500 } else { 200 }));
+    let later = load(40);
     assert_eq!(done(), (3 + waiting.len(), Vec::new()));
     receiver.forget();
     receiver.rule(|_| Answer::status(200));
@@ -84,6 +84,25 @@ fn an_outage_of_a_receiver_fills_the_queue_and_heals_by_itself() {
     assert_eq!(arrived(&receiver, "/storage"), later.into_iter().collect());
     let out: BTreeSet<String> = site.db.list("out").into_iter().collect();
     assert_eq!((done().1, site.db.left(), out), (Vec::new(), Vec::new(), pushed.into_iter().collect()));
+}
+
+#[test]
+fn what_goes_out_takes_the_proxy_of_the_environment() {
+    let (proxy, direct) = (HttpServer::start(), HttpServer::start());
+    let config = format!(
+        "
+conserver: 1
+links: {{notify: {{module: webhook, options: {{webhook-urls: ['http://receiver.invalid/hook', '{}']}}}}}}
+chains: {{main: {{links: [notify], ingress_lists: [in], egress_lists: [out]}}}}
+",
+        direct.url("/hook")
+    );
+    let site = Site::new(&config).env("HTTP_PROXY", proxy.url("")).env("NO_PROXY", "localhost");
+    let _daemon = site.run(1);
+    site.push("in", &Vcons::new(33).call());
+    until("the receivers have it", || site.db.len("out") == 1);
+    let targets = [&proxy, &direct].map(|server| server.requests().remove(0).target);
+    assert_eq!(targets, ["http://receiver.invalid/hook", "/hook"]);
 }
 
 #[test]

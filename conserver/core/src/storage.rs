@@ -17,6 +17,9 @@ pub struct StorageInfo {
     pub can_delete: bool,
     /// Whether only ids in UUID syntax can be kept.
     pub needs_uuid: bool,
+    /// Whether [`Storage::check`] tells if a save would succeed. Where only a save can tell, the next one finds out after an
+    /// outage.
+    pub check_tells: bool,
     /// How many vCons one [`Storage::save`] should be given at most.
     pub max_batch: usize,
 }
@@ -24,7 +27,7 @@ pub struct StorageInfo {
 impl StorageInfo {
     /// A storage of this kind that can do everything, one vCon at a time.
     pub fn new(kind: &'static str) -> Self {
-        Self { kind, can_get: true, can_delete: true, needs_uuid: false, max_batch: 1 }
+        Self { kind, can_get: true, can_delete: true, needs_uuid: false, check_tells: true, max_batch: 1 }
     }
 
     /// Takes this many vCons in one round trip.
@@ -39,6 +42,13 @@ impl StorageInfo {
     pub fn write_only(mut self) -> Self {
         self.can_get = false;
         self.can_delete = false;
+        self
+    }
+
+    /// Only a save tells whether saves succeed.
+    #[must_use]
+    pub fn probed_by_saves(mut self) -> Self {
+        self.check_tells = false;
         self
     }
 

@@ -48,6 +48,18 @@ async fn every_receiver_gets_the_document_with_the_headers() {
 }
 
 #[tokio::test]
+async fn a_connection_serves_one_delivery_after_the_other() {
+    let server = HttpServer::start();
+    let webhook = webhook(&json!({"webhook-urls": server.url("/"), "raise_on_error": false}));
+    server
+        .rule(|request| Answer::status(if request.body == "{}" { 200 } else { 400 }).body(vec![b'x'; 5000]));
+    for body in ["{}", "[]"].into_iter().cycle().take(50) {
+        deliver(&webhook, body).await.unwrap();
+    }
+    assert_eq!((server.requests().len(), server.connections()), (50, 1));
+}
+
+#[tokio::test]
 async fn headers_of_the_options_take_the_place_of_ours() {
     let server = HttpServer::start();
     let webhook = webhook(&json!({

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -77,6 +78,7 @@ struct Script {
     next: Mutex<VecDeque<Answer>>,
     rule: Mutex<Option<Rule>>,
     requests: Mutex<Vec<Request>>,
+    connections: AtomicUsize,
 }
 
 impl HttpServer {
@@ -126,6 +128,11 @@ impl HttpServer {
     /// What was sent so far and read whole, in the order of its end.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.script.requests).clone()
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.script.connections.load(Relaxed)
     }
 
     /// Forgets what was sent so far.
@@ -249,6 +256,7 @@ async fn accept(listener: TcpListener, script: Arc<Script>, tls: Option<TlsAccep
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener belongs to a runtime");
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
+        script.connections.fetch_add(1, Relaxed);
         let (script, tls) = (Arc::clone(&script), tls.clone());
         tokio::spawn(async move {
             match tls {

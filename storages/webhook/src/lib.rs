@@ -53,7 +53,8 @@ impl WebhookStorage {
 #[async_trait]
 impl Storage for WebhookStorage {
     fn info(&self) -> StorageInfo {
-        StorageInfo::new("webhook").write_only()
+        // Whatever a receiver says to another request than a POST: a vCon finds out whether it is back.
+        StorageInfo::new("webhook").write_only().probed_by_saves()
     }
 
     /// One after the other, so that of two documents of one id the later one arrives last.

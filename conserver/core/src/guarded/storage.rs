@@ -43,7 +43,8 @@ impl GuardedStorage {
         required: bool,
     ) -> Self {
         let info = storage.info();
-        let policy = Policy::new(name.as_str(), options, Probe::Check, info.max_batch);
+        let probe = if info.check_tells { Probe::Check } else { Probe::NextCall };
+        let policy = Policy::new(name.as_str(), options, probe, info.max_batch);
         let gather = Gather::new(SAVES_AT_ONCE, info.max_batch, BATCH_BYTES, Vcon::size);
         Self { name, storage, info, policy, required, on_refusal: None, gather }
     }
@@ -98,9 +99,12 @@ impl GuardedStorage {
         self.policy.bounded("check", check).await.flatten().map_err(|error| self.explain(error))
     }
 
-    /// Probes the storage if its breaker is open and the cooldown has passed; else does nothing. To be called every
-    /// now and then by whoever owns the storages of a process.
+    /// Probes the storage if its breaker is open and the cooldown has passed; else, and where only a save tells, does
+    /// nothing. To be called every now and then by whoever owns the storages of a process.
     pub async fn tick(&self) {
+        if !self.info.check_tells {
+            return;
+        }
         let Some(probe) = self.policy.breaker().begin_probe() else { return };
         let result = self.check().await;
         let (verdict, error) = result.verdict();

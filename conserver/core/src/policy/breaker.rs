@@ -3,7 +3,7 @@
 //! Failures in a row that speak of the other side open the breaker; a fault of one document does not. While it is
 //! open nobody asks, and the worker claims nothing for chains that need what it guards: an outage fills the
 //! queue. After a cooldown one probe decides. For a storage the probe is its `check()`, made by whoever ticks
-//! it; for a link, which has no such thing, it is the next real call.
+//! it; for a link, which has no such thing, and for a storage whose check cannot tell, it is the next real call.
 //!
 //! No timer and no task: time passes by comparing clocks when somebody asks.
 

@@ -13,7 +13,7 @@ use conserver_core::{Error, ErrorKind, Result};
 /// Keeps the read view of each vCon.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    max_batch: usize,
+    info: StorageInfo,
     state: Mutex<State>,
 }
 
@@ -37,7 +37,16 @@ impl Memory {
     }
 
     pub(crate) fn in_batches(max_batch: usize) -> Arc<Self> {
-        Arc::new(Self { max_batch, state: Mutex::default() })
+        Self::with(StorageInfo::new("memory").batch(max_batch))
+    }
+
+    /// One whose check tells nothing.
+    pub(crate) fn probed_by_saves() -> Arc<Self> {
+        Self::with(StorageInfo::new("memory").probed_by_saves())
+    }
+
+    fn with(info: StorageInfo) -> Arc<Self> {
+        Arc::new(Self { info, state: Mutex::default() })
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -111,7 +120,7 @@ impl State {
 #[async_trait]
 impl Storage for Memory {
     fn info(&self) -> StorageInfo {
-        StorageInfo::new("memory").batch(self.max_batch)
+        self.info
     }
 
     async fn save(&self, batch: &[Vcon]) -> Vec<Result<()>> {

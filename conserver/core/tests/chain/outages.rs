@@ -81,6 +81,27 @@ async fn an_open_breaker_of_a_link_lets_one_vcon_through_after_the_cooldown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_storage_whose_check_tells_nothing_is_probed_by_a_vcon() {
+    let memory = Memory::probed_by_saves();
+    let shop = Workshop::new().storage("memory", memory.clone());
+    memory.set_away(true);
+    shop.run().await;
+    shop.run().await;
+    let storage = &shop.chain.storages[0];
+    tokio::time::advance(COOLDOWN).await;
+    storage.tick().await;
+    assert_eq!((memory.checks(), shop.chain.is_gated(), shop.chain.wants_probe()), (0, None, true));
+
+    // The probe fails: what follows is refused, and uses up no attempt.
+    assert!(refused(failure(&shop.run().await).0).is_some());
+    assert_eq!((memory.calls(), shop.chain.is_gated()), (6, Some("memory")));
+    memory.set_away(false);
+    tokio::time::advance(COOLDOWN).await;
+    assert!(matches!(shop.run().await.end, RunEnd::Done));
+    assert_eq!((shop.chain.is_gated(), shop.chain.wants_probe()), (None, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn faults_of_documents_open_nothing() {
     let memory = Memory::new();
     memory.refuse("a");
