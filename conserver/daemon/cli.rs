@@ -61,6 +61,11 @@ pub enum Command {
     Push(PushArgs),
     /// Print a vCon, from the working copies or else from the storages.
     Get(GetArgs),
+    /// Tell what became of a vCon: each run through which links and storages, when, how long, with what result.
+    ///
+    /// Workers remember every run that failed, and of those that went well a thousand a second each. How many and
+    /// how long they are kept says `stories` in the configuration.
+    Story(StoryArgs),
     /// Show what waits, runs, is delayed, parked, suspect or dead, list by list.
     Queues(QueuesArgs),
     /// Look at dead letters, put them back to work, or drop them.
@@ -203,6 +208,16 @@ pub struct GetArgs {
     /// Only look into the storages, or into this one.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     pub storage: Option<String>,
+}
+
+/// `conserver story`.
+#[derive(Debug, Args)]
+pub struct StoryArgs {
+    /// The id.
+    pub id: String,
+    /// One JSON object for each run.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `conserver queues`.

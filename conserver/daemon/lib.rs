@@ -69,6 +69,7 @@ fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(wiring, &global, &args),
         Command::Push(args) => commands::push::run(wiring, &global, &args),
         Command::Get(args) => commands::get::run(wiring, &global, &args),
+        Command::Story(args) => commands::story::run(wiring, &global, &args),
         Command::Queues(args) => commands::queues::run(wiring, &global, &args),
         Command::Dlq(args) => commands::dlq::run(wiring, &global, &args),
         Command::Drain(args) => commands::drain::run(wiring, &global, &args),

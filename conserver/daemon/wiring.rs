@@ -15,6 +15,7 @@ use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
 use conserver_core::store::VconStore;
+use conserver_core::story::Chronicle;
 use conserver_core::{Error, LinkName, QueueName, Secret, StorageName};
 use conserver_redis::{RedisOptions, RedisQueue};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
@@ -32,6 +33,7 @@ pub(crate) struct Backend {
     pub(crate) store: Arc<dyn VconStore>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) chronicle: Arc<dyn Chronicle>,
     /// What both stand on.
     pub(crate) inspect: Arc<dyn Inspect>,
     /// Where that is, without credentials.
@@ -150,13 +152,14 @@ impl Wiring {
 }
 
 impl Backend {
-    fn of<T: Queue + VconStore + Intake + Directory + Inspect>(backend: Arc<T>) -> Self {
+    fn of<T: Queue + VconStore + Intake + Directory + Chronicle + Inspect>(backend: Arc<T>) -> Self {
         let shown = backend.shown().to_owned();
         Self {
             queue: backend.clone(),
             store: backend.clone(),
             intake: backend.clone(),
             directory: backend.clone(),
+            chronicle: backend.clone(),
             inspect: backend,
             shown,
             redis: None,

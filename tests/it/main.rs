@@ -35,6 +35,7 @@ mod poison;
 mod reload;
 mod schemathesis;
 mod stop;
+mod story;
 mod stuck;
 mod webhooks;
 

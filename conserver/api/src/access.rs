@@ -56,6 +56,7 @@ pub const CALLS: &[Call] = &[
     call("GET", "/stats/queue", Needs::KnownList),
     call("GET", "/vcon", Needs::Viewer),
     call("GET", "/vcon/{vcon_uuid}", Needs::Viewer),
+    call("GET", "/vcon/{vcon_uuid}/story", Needs::Viewer),
     call("GET", "/vcons", Needs::Viewer),
     call("GET", "/vcons/search", Needs::Viewer),
     call("GET", "/vcon/count", Needs::Viewer),

@@ -45,7 +45,7 @@ pub use outages::{Guard, GuardKind, HeldUp, Outages};
 pub use serve::{serve, tls};
 pub use state::{Parts, State};
 
-use routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
+use routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, story, vcons};
 
 /// The router.
 pub fn app(state: State) -> Router {
@@ -72,6 +72,7 @@ fn routes(router: Router<State>, prefix: &str) -> Router<State> {
         .route(&at("/stats/queue"), get(egress::depth))
         .route(&at("/vcon"), get(vcons::list).post(ingest::create))
         .route(&at("/vcon/{vcon_uuid}"), get(vcons::get).delete(vcons::delete))
+        .route(&at("/vcon/{vcon_uuid}/story"), get(story::story))
         .route(&at("/vcon/count"), get(egress::count))
         .route(&at("/vcon/egress"), get(egress::egress))
         .route(&at("/vcon/ingress"), post(egress::ingress))

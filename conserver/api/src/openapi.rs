@@ -10,7 +10,9 @@ use utoipa::{OpenApi, ToSchema, openapi};
 
 use crate::access::{CALLS, Needs};
 use crate::error::ErrorBody;
-use crate::routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, vcons};
+use crate::routes::{
+    batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, story, vcons,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +29,7 @@ use crate::routes::{batch, chains, config, docs, egress, health, ingest, letters
         egress::depth,
         vcons::list,
         vcons::get,
+        story::story,
         vcons::get_many,
         vcons::search,
         egress::count,

@@ -10,6 +10,7 @@ pub(crate) mod ingest;
 pub(crate) mod letters;
 pub(crate) mod metrics;
 pub(crate) mod queues;
+pub(crate) mod story;
 pub(crate) mod vcons;
 
 use axum::body::Body;

@@ -12,6 +12,7 @@ use conserver_core::guarded::GuardedStorage;
 use conserver_core::intake::{Arrival, Intake, Target};
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
+use conserver_core::story::Chronicle;
 
 use crate::access::Doorkeeper;
 use crate::audit::Audit;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub intake: Arc<dyn Intake>,
     /// What finds ids.
     pub directory: Arc<dyn Directory>,
+    /// What remembers runs.
+    pub chronicle: Arc<dyn Chronicle>,
     /// All storages of the configuration, in its order.
     pub storages: Vec<Arc<GuardedStorage>>,
     /// The configuration; [`State::renew`] changes it.
@@ -57,6 +60,7 @@ pub struct Inner {
     pub(crate) store: Arc<dyn VconStore>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) chronicle: Arc<dyn Chronicle>,
     pub(crate) storages: Vec<Arc<GuardedStorage>>,
     pub(crate) file: Option<ConfigFile>,
     pub(crate) realm: String,
@@ -95,6 +99,7 @@ impl State {
             store: parts.store,
             intake: parts.intake,
             directory: parts.directory,
+            chronicle: parts.chronicle,
             storages: parts.storages,
             file: parts.file,
             realm: parts.realm,

@@ -1,6 +1,6 @@
 //! The contracts of the conserver and everything that follows from them without naming a backend.
 //!
-//! * [`link`], [`storage`], [`store`], [`queue`], [`intake`], [`directory`]: what adapters implement. Each trait method
+//! * [`link`], [`storage`], [`store`], [`queue`], [`intake`], [`directory`], [`story`]: what adapters implement. Each trait method
 //!   lists its behaviours; each line of such a list is a case in the suite that every implementation passes.
 //! * [`error`]: one error type with three independent facts: kind, class, applied.
 //! * [`registry`]: from a module name in the file to a built link or storage.
@@ -31,6 +31,7 @@ pub mod registry;
 pub mod secret;
 pub mod storage;
 pub mod store;
+pub mod story;
 pub mod trace;
 
 pub use conserver_vcon as vcon;

@@ -53,6 +53,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             store: instance.backend.store.clone(),
             intake: instance.backend.intake.clone(),
             directory: instance.backend.directory.clone(),
+            chronicle: instance.backend.chronicle.clone(),
             storages: wiring.build(&instance.plan)?.storages,
             plan: instance.plan.clone(),
             file: Some(config.clone()),

@@ -14,6 +14,7 @@ pub(crate) mod push;
 pub(crate) mod queues;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod story;
 pub(crate) mod try_chain;
 pub(crate) mod validate;
 pub(crate) mod worker;

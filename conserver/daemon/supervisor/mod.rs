@@ -22,6 +22,7 @@ use self::child::Process;
 use self::death::OutOfMemory;
 use self::recovery::Recovery;
 use self::restart::Backoff;
+use crate::clock::Seldom;
 use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
@@ -181,14 +182,13 @@ impl Supervisor {
 
     /// Waits for the backend, says what is worth saying about it, and recovers what died before us.
     async fn wait_for_backend(&self) -> Result<(), String> {
-        let mut told = None;
+        let mut told = Seldom::every(Duration::from_secs(10));
         let findings = loop {
             match self.backend.inspect.advise().await {
                 Ok(findings) => break findings,
                 Err(error) => {
-                    if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(10)) {
+                    if told.is_time() {
                         tracing::warn!(error = %error.chain(), "cannot reach {}; waiting for it", self.backend.inspect.kind());
-                        told = Some(Instant::now());
                     }
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use conserver_core::event::VconsRecovered;
 use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
 
+use crate::clock::Seldom;
 use crate::identity;
 use crate::wiring::Backend;
 
@@ -15,7 +16,7 @@ pub(crate) struct Recovery {
     backend: Backend,
     realm: String,
     /// When it was last told who holds the backend.
-    told: Mutex<Option<Instant>>,
+    told: Mutex<Seldom>,
 }
 
 /// A process that holds the backend is named this often.
@@ -23,7 +24,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 impl Recovery {
     pub(crate) fn new(backend: Backend) -> Self {
-        Self { backend, realm: identity::realm(), told: Mutex::default() }
+        Self { backend, realm: identity::realm(), told: Mutex::new(Seldom::every(TELL_AGAIN)) }
     }
 
     /// Recovers workers of this host whose process is gone: those of a supervisor before us.
@@ -68,9 +69,7 @@ impl Recovery {
             );
             identity::kill(pid);
         } else {
-            let mut told = self.told.lock().expect("no panic while held");
-            if told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
-                *told = Some(Instant::now());
+            if self.told.lock().expect("no panic while held").is_time() {
                 tracing::warn!(
                     pid,
                     "a process holds the database, and nobody else can write until it lets go or ends"

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::{Desk, Held};
 use super::pipeline::Pipeline;
 use super::run::{Claim, Runner};
+use crate::clock::Seldom;
 
 /// One claim takes at most this many ids for one chain: small enough to load the next while these run.
 const MOST: usize = 64;
@@ -198,14 +199,13 @@ fn tell(problems: &[(QueueName, String)]) {
 #[derive(Default)]
 struct Trouble {
     pause: Option<Duration>,
-    told: Option<Instant>,
+    told: Seldom,
 }
 
 impl Trouble {
     async fn pause(&mut self, error: &conserver_core::Error, stop: &CancellationToken) {
-        if self.told.is_none_or(|at| at.elapsed() > Duration::from_secs(5)) {
+        if self.told.is_time() {
             tracing::warn!(error = %error.chain(), "cannot claim; trying until it works");
-            self.told = Some(Instant::now());
         }
         let pause = self.pause.map_or(RETRY.0, |pause| (pause * 2).min(RETRY.1));
         self.pause = Some(pause);

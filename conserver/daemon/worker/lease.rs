@@ -13,6 +13,7 @@ use conserver_core::queue::{DeadLetter, LEASE, LeaseKeeper};
 use conserver_core::{ErrorKind, WorkerId};
 
 use super::desk::{Desk, Held};
+use crate::clock::Seldom;
 use crate::exit::Exit;
 use crate::figures;
 use crate::slots::Slots;
@@ -41,7 +42,7 @@ impl LeaseThread {
         slots: Slots,
     ) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let watch = Watch { keeper, worker, desk, slots, stop: stop.clone(), told: None };
+        let watch = Watch { keeper, worker, desk, slots, stop: stop.clone(), told: Seldom::default() };
         let thread = std::thread::Builder::new().name("lease".to_owned()).spawn(move || watch.run())?;
         Ok(Self { thread, stop })
     }
@@ -61,7 +62,7 @@ struct Watch {
     desk: Arc<Desk>,
     slots: Slots,
     stop: Arc<AtomicBool>,
-    told: Option<Instant>,
+    told: Seldom,
 }
 
 impl Watch {
@@ -88,7 +89,7 @@ impl Watch {
         match self.keeper.renew(self.desk.since_progress()) {
             Ok(true) => {
                 self.desk.renewed(asked, LEASE - MARGIN);
-                if self.told.take().is_some() {
+                if std::mem::take(&mut self.told).has_told() {
                     tracing::info!(worker = %self.worker, "lease renewed again");
                 }
                 Some(asked)
@@ -98,9 +99,8 @@ impl Watch {
                 end(Exit::Recovered)
             }
             Err(error) => {
-                if self.told.is_none_or(|at| at.elapsed() > Duration::from_secs(5)) {
+                if self.told.is_time() {
                     tracing::warn!(worker = %self.worker, error = %error.chain(), "cannot renew the lease");
-                    self.told = Some(Instant::now());
                 }
                 None
             }

@@ -1,8 +1,9 @@
 //! One worker: claims ids, runs their chains, settles. Ends by giving back what it could not finish.
 //!
 //! `claimer` takes ids while there is room · `run` loads and runs them · `settler` ends their leases · `lease` keeps
-//! the worker alive in the backend's eyes from a thread of its own · `desk` is what they all know · `pipeline` the chains.
+//! the worker alive in the backend's eyes from a thread of its own · `chronicler` remembers how they went · `desk` is what they all know · `pipeline` the chains.
 
+mod chronicler;
 mod claimer;
 mod desk;
 mod documents;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::chronicler::Chronicler;
 use self::claimer::{Claimer, Ended};
 use self::desk::Desk;
 use self::documents::Source;
@@ -31,6 +33,7 @@ use self::lease::LeaseThread;
 use self::pipeline::Pipeline;
 use self::run::Runner;
 use self::settler::Settler;
+use crate::clock::Seldom;
 use crate::exit::Exit;
 use crate::figures;
 use crate::identity;
@@ -83,7 +86,10 @@ pub(crate) async fn run(
 
     let (ended, settlements) = mpsc::unbounded_channel();
     let (runs, services) = (TaskTracker::new(), TaskTracker::new());
-    let settler = Settler { queue: backend.queue.clone(), worker: me.id.clone(), desk: desk.clone() };
+    let (chronicler, chronicle) =
+        Chronicler::start(backend.chronicle.clone(), me.id.clone(), settings.stories);
+    let settler =
+        Settler { queue: backend.queue.clone(), worker: me.id.clone(), desk: desk.clone(), chronicler };
     let settling = services.spawn(settler.run(settlements));
     let ticking = services.spawn(tick(desk.clone(), storages.clone()));
     let claimer = Claimer {
@@ -133,6 +139,10 @@ pub(crate) async fn run(
         tracing::warn!("some settlements are not confirmed; their ids are put back and run again");
     }
     ticking.abort();
+    if let Some(chronicle) = chronicle {
+        // The settler took the last note. What is not written now is not worth waiting for.
+        let _ = tokio::time::timeout(Duration::from_secs(1), chronicle).await;
+    }
     lease.stop();
     let gone =
         tokio::time::timeout(Duration::from_secs(5), backend.queue.recover(&me.id, &Strikes::none())).await;
@@ -152,11 +162,10 @@ pub(crate) async fn run(
 
 /// Registers, waiting for the backend as long as it takes.
 async fn register(backend: &Backend, me: &conserver_core::queue::WorkerInfo, stop: &Stop) {
-    let mut told = None;
+    let mut told = Seldom::default();
     while let Err(error) = backend.queue.register(me).await {
-        if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(5)) {
+        if told.is_time() {
             tracing::warn!(error = %error.chain(), "cannot register; trying until it works");
-            told = Some(Instant::now());
         }
         if tokio::time::timeout(Duration::from_millis(300), stop.drain.cancelled()).await.is_ok() {
             return;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::chronicler::Course;
 use super::documents::{RunDocuments, Source, too_large};
 use super::pipeline::Seat;
 use super::settler::Ended;
@@ -127,12 +128,19 @@ impl Runner {
         let limits = &self.source.limits;
         let job = Job { lease: &lease, prefetched, documents: &documents, limits, shape: self.shape };
         let run = chain::run(&seat.chain, job);
-        let run = self.slots.marking(lease.entry.token, seat.stuck_after, run).await;
+        let mut run = self.slots.marking(lease.entry.token, seat.stuck_after, run).await;
+        let course = Course::of(&lease.entry.id, &mut run);
         let end = chain::to_end(run, &seat.chain.plan, &lease, unix_seconds(), fastrand::f64());
-        self.finish(Settlement::new(lease, end), seat, bytes);
+        self.finish(Settlement::new(lease, end), course, seat, bytes);
     }
 
-    fn finish(&self, mut settlement: Settlement, seat: Arc<Seat>, bytes: Option<Arc<OwnedSemaphorePermit>>) {
+    fn finish(
+        &self,
+        mut settlement: Settlement,
+        course: Course,
+        seat: Arc<Seat>,
+        bytes: Option<Arc<OwnedSemaphorePermit>>,
+    ) {
         let worker = &self.source.worker;
         let (chain, id) = (&seat.chain.plan.name, &settlement.lease.entry.id);
         match &mut settlement.end {
@@ -154,7 +162,7 @@ impl Runner {
         seat.ran();
         self.source.desk.room.notify_one();
         // The settler outlives every run; if it does not, the worker is ending and puts everything back.
-        let _ = self.ended.send(Ended { settlement, seat, _bytes: bytes });
+        let _ = self.ended.send(Ended { settlement, seat, course, _bytes: bytes });
     }
 }
 

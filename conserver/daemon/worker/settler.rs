@@ -10,8 +10,10 @@ use conserver_core::queue::{End, Queue, Settled, Settlement};
 use conserver_core::{ErrorKind, WorkerId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::chronicler::{Chronicler, Course, Told};
 use super::desk::{Desk, Held};
 use super::pipeline::Seat;
+use crate::clock::Seldom;
 
 /// One batch sends at most about this many bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -24,6 +26,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 pub(crate) struct Ended {
     pub(crate) settlement: Settlement,
     pub(crate) seat: Arc<Seat>,
+    pub(crate) course: Course,
     /// Held until the document is written.
     pub(crate) _bytes: Option<Arc<tokio::sync::OwnedSemaphorePermit>>,
 }
@@ -32,11 +35,12 @@ pub(crate) struct Settler {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) worker: WorkerId,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) chronicler: Chronicler,
 }
 
 impl Settler {
     /// Settles until all senders are gone.
-    pub(crate) async fn run(self, mut ended: UnboundedReceiver<Ended>) {
+    pub(crate) async fn run(mut self, mut ended: UnboundedReceiver<Ended>) {
         let mut waiting = Vec::with_capacity(MAX_ITEMS);
         loop {
             if waiting.is_empty() && ended.recv_many(&mut waiting, MAX_ITEMS).await == 0 {
@@ -45,11 +49,11 @@ impl Settler {
             let items = batch_of(&waiting);
             let rest = waiting.split_off(items);
             let (batch, counts): (Vec<Settlement>, Vec<_>) =
-                waiting.into_iter().map(|e| (e.settlement, (e.seat, e._bytes))).unzip();
+                waiting.into_iter().map(|e| (e.settlement, (e.seat, e.course, e._bytes))).unzip();
             let answers = self.settle(&batch).await;
-            for ((settlement, (seat, _)), answer) in batch.iter().zip(&counts).zip(answers) {
+            for ((settlement, (seat, course, _)), answer) in batch.iter().zip(counts).zip(answers) {
                 let held = self.desk.let_go(settlement.lease.entry.token);
-                tell(settlement, seat, held.as_ref(), &answer);
+                self.tell(settlement, &seat, course, held.as_ref(), &answer);
                 seat.leave();
             }
             self.desk.room.notify_one();
@@ -66,12 +70,12 @@ impl Settler {
     /// Repeats until the backend confirms.
     async fn settle(&self, batch: &[Settlement]) -> Vec<Settled> {
         let (mut pause, longest) = RETRY;
-        let mut told = None;
+        let mut told = Seldom::default();
         let began = Instant::now();
         loop {
             match self.queue.settle(&self.worker, batch).await {
                 Ok(answers) => {
-                    if told.is_some() {
+                    if told.has_told() {
                         tracing::info!(vcons = batch.len(), "settled after all");
                     }
                     self.desk.progressed();
@@ -79,9 +83,8 @@ impl Settler {
                     return answers;
                 }
                 Err(error) => {
-                    if told.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(5)) {
+                    if told.is_time() {
                         tracing::warn!(error = %error.chain(), vcons = batch.len(), "cannot settle; trying until it works");
-                        told = Some(Instant::now());
                     }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(longest);
@@ -89,30 +92,42 @@ impl Settler {
             }
         }
     }
-}
 
-/// Tells how a lease ended.
-fn tell(settlement: &Settlement, seat: &Seat, held: Option<&Held>, answer: &Settled) {
-    let (entry, chain) = (&settlement.lease.entry, &seat.chain.plan.name);
-    let end = match (&settlement.end, answer) {
-        (_, Settled::Gone) => "gone",
-        (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
-        (End::Finish(finish), _) => {
-            if finish.halted {
-                "halted"
-            } else {
-                "done"
+    /// Tells how a lease ended.
+    fn tell(
+        &mut self,
+        settlement: &Settlement,
+        seat: &Seat,
+        course: Course,
+        held: Option<&Held>,
+        answer: &Settled,
+    ) {
+        let (entry, chain) = (&settlement.lease.entry, &seat.chain.plan.name);
+        let end = match (&settlement.end, answer) {
+            (_, Settled::Gone) => "gone",
+            (End::Dead { .. }, _) | (_, Settled::Refused(_)) => "dead",
+            (End::Finish(finish), _) => {
+                if finish.halted {
+                    "halted"
+                } else {
+                    "done"
+                }
             }
+            (End::Retry { .. }, _) => "retry",
+            (End::GiveBack, _) => "given-back",
+        };
+        let refusal = match answer {
+            Settled::Refused(error) => Some(error.as_str()),
+            Settled::Applied | Settled::Gone => None,
+        };
+        if let Some(error) = refusal {
+            let (id, dlq, reason) = (&entry.id, &seat.dlq(&entry.list), ErrorKind::WrongType.as_str());
+            VconDead { chain, id, dlq, reason, error }.emit();
         }
-        (End::Retry { .. }, _) => "retry",
-        (End::GiveBack, _) => "given-back",
-    };
-    if let Settled::Refused(error) = answer {
-        let (id, dlq, reason) = (&entry.id, &seat.dlq(&entry.list), ErrorKind::WrongType.as_str());
-        VconDead { chain, id, dlq, reason, error }.emit();
+        let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
+        VconFinished { chain, list: &entry.list, id: &entry.id, end, took }.emit();
+        self.chronicler.note(settlement, course, end, &Told { chain, took, refusal });
     }
-    let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
-    VconFinished { chain, list: &entry.list, id: &entry.id, end, took }.emit();
 }
 
 /// How many of these go into one batch: by bytes, but at least one.

@@ -20,6 +20,7 @@
 //! | `cs:new:<worker>:<n>` | any | a large document before its settlement | renamed, or 10 min |
 //! | `cs:dlq:<dead-letter list>:<id>` | hash | why an id is a dead letter | replayed, discarded, or with the document |
 //! | `cs:once:<name>` | string | id of the request that its sender called so | 1 day |
+//! | `cs:story:<00 to ff>` | stream | what became of the vCons whose ids have this hash | bounded by `stories` |
 //! | `cs:expiring` | sorted set | ids that a link lets expire → when (ms) | passed |
 //! | `cs:sweeper` | string | who extends times to live | 1 min |
 //! | `cs:stray` | list | what could not be put where it belongs | by hand (`doctor` shows it) |
@@ -57,6 +58,15 @@ pub(crate) const SHARED: &[(&str, &str)] = &[
     (SWEEPER, "string"),
     (STRAY, "list"),
 ];
+
+/// In how many streams stories lie.
+pub(crate) const STORIES: usize = 256;
+
+/// The stream with the story of an id: by a hash that every version computes alike.
+pub(crate) fn story(id: &VconId) -> String {
+    let hash = id.as_str().bytes().fold(0_u8, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte));
+    format!("cs:story:{hash:02x}")
+}
 
 /// The document of an id.
 pub(crate) fn document(id: &VconId) -> String {

@@ -31,6 +31,7 @@ mod settle;
 mod stage;
 mod status;
 mod store;
+mod story;
 mod stray;
 mod sweep;
 mod unreadable;

@@ -27,3 +27,9 @@ mod directory {
 
     conserver_testkit::directory_suite!(Bench::new().await);
 }
+
+mod chronicle {
+    use crate::support::Bench;
+
+    conserver_testkit::chronicle_suite!(Bench::new().await);
+}

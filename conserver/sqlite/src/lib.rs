@@ -26,6 +26,7 @@ mod session;
 mod settle;
 mod share;
 mod store;
+mod story;
 mod stray;
 mod sweep;
 mod writer;

@@ -27,3 +27,9 @@ mod store {
 
     conserver_testkit::store_suite!(Bench::new().await);
 }
+
+mod chronicle {
+    use crate::support::Bench;
+
+    conserver_testkit::chronicle_suite!(Bench::new().await);
+}

@@ -4,13 +4,14 @@
 //! * [`daemon`], [`proxy`], [`oracle`]: the real program, faults between it and Redis, and whether nothing was lost.
 //! * [`collector`]: a stand-in for an OpenTelemetry collector; [`http`]: an HTTP server that answers by script.
 //! * [`vcons`]: generated documents, the same ones for the same seed.
-//! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`], [`intake_suite!`], [`directory_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
+//! * [`storage_suite!`], [`link_suite!`], [`queue_suite!`], [`store_suite!`], [`intake_suite!`], [`directory_suite!`], [`chronicle_suite!`]: the behaviours that the contracts promise, one case for each line, as macros
 //!   that every implementation calls.
 //!
 //! It knows the contracts and no implementation. A server that is not installed fails the test with the name of its
 //! package: nothing is green by absence.
 
 pub mod certificate;
+pub mod chronicle_suite;
 pub mod collector;
 #[cfg(test)]
 mod contract;

@@ -8,6 +8,7 @@ use conserver_core::directory::Directory;
 use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
+use conserver_core::story::Chronicle;
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, WorkerId};
 
@@ -25,6 +26,9 @@ pub trait QueueFixture: Send + Sync {
 
     /// What finds ids, on the same data.
     fn directory(&self) -> Arc<dyn Directory>;
+
+    /// What remembers runs, on the same data.
+    fn chronicle(&self) -> Arc<dyn Chronicle>;
 
     /// Lists an id by date as the Python server does after it read one from a storage: without its prefix. `false` if
     /// this backend has no such thing.

@@ -97,6 +97,7 @@ impl Site {
             store: queue.clone(),
             intake: queue.clone(),
             directory: queue.clone(),
+            chronicle: queue.clone(),
             storages: storages.collect(),
             plan,
             file: Some(file.clone()),

@@ -148,3 +148,24 @@ async fn without_redis_the_answer_says_when_to_come_back() {
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
     }
 }
+
+#[tokio::test]
+async fn a_story_is_told_run_by_run_or_why_there_is_none() {
+    use conserver_core::story::{Chronicle, Memory, RunStory};
+    let site = Site::new().await;
+    let path = format!("GET /vcon/{}/story", id(1));
+    let none = site.call(&path).await.expect(200).json();
+    assert_eq!((&none["uuid"], &none["runs"]), (&json!(id(1)), &json!([])));
+    assert!(none["hint"].as_str().unwrap().contains("too long ago"), "{none}");
+    assert_eq!(none["memory"], json!({"runs": 100_000, "age_seconds": 86_400}));
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let told = json!({
+        "vcon": id(1), "chain": "main", "list": "in", "worker": "w", "attempt": 1, "at": now, "ms": 3, "end": "done",
+        "steps": [{"link": "tag", "result": "ok", "ms": 0.5}, {"storage": "archive", "result": "ok", "ms": 2.0}],
+    });
+    let run: RunStory = serde_json::from_value(told.clone()).unwrap();
+    let memory = Memory { runs: 1000, age: std::time::Duration::from_secs(60) };
+    site.queue.remember(&[run], memory).await.unwrap();
+    let some = site.call(&path).await.expect(200).json();
+    assert_eq!((&some["runs"], &some["hint"]), (&json!([told]), &json!(null)));
+}

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::plan::OnStorageError;
 use crate::guarded::GuardedStorage;
+use crate::story::{Step, StepResult};
 use crate::trace::RunTrace;
 use crate::{Error, Result, StorageName};
 
@@ -23,18 +24,26 @@ pub(super) struct Saved {
     pub(super) failure: Option<(StorageName, Error)>,
 }
 
-/// Saves a vCon to all these storages at once.
+/// Saves a vCon to all these storages at once, and notes in their steps what came of it.
 pub(super) async fn fan_out<'a>(
     storages: impl Iterator<Item = &'a GuardedStorage>,
     vcon: &Vcon,
     deadline: Option<Instant>,
     on_error: OnStorageError,
     trace: &RunTrace<'_>,
+    steps: &mut [Step],
 ) -> Saved {
-    let saves = storages.map(|storage| async move {
-        let step = trace.storage(storage.name(), vcon.id());
+    let saves = storages.zip(steps).map(|(storage, step)| async move {
+        let span = trace.storage(storage.name(), vcon.id());
+        let began = Instant::now();
         let result = storage.save(vcon, deadline).await;
-        step.end(result.as_ref().err());
+        span.end(result.as_ref().err());
+        let told = match &result {
+            Ok(()) => StepResult::Ok,
+            Err(error) if goes_on(storage, error, on_error) => StepResult::PassedOver,
+            Err(_) => StepResult::Failed,
+        };
+        step.end(told, began.elapsed(), result.as_ref().err());
         (storage, result)
     });
     sort(join_all(saves).await.into_iter(), on_error)
@@ -49,11 +58,7 @@ fn sort<'a>(
         let name = storage.name().clone();
         match result {
             Ok(()) => sorted.saved.push(name),
-            Err(error)
-                if goes_on(storage.is_required(), &error, storage.on_refusal().unwrap_or(on_error)) =>
-            {
-                sorted.refused.push((name, error))
-            }
+            Err(error) if goes_on(storage, &error, on_error) => sorted.refused.push((name, error)),
             Err(error) => {
                 let heavier = sorted.failure.as_ref().is_none_or(|(_, other)| weight(&error) > weight(other));
                 if heavier {
@@ -65,8 +70,9 @@ fn sort<'a>(
     sorted
 }
 
-fn goes_on(required: bool, error: &Error, on_error: OnStorageError) -> bool {
-    !required || (error.is_permanent() && on_error == OnStorageError::Continue)
+fn goes_on(storage: &GuardedStorage, error: &Error, on_error: OnStorageError) -> bool {
+    let on_error = storage.on_refusal().unwrap_or(on_error);
+    !storage.is_required() || (error.is_permanent() && on_error == OnStorageError::Continue)
 }
 
 /// Which of several failures decides: what no rerun can mend, then what is away (bounded by time, so that an outage

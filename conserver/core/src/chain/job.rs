@@ -6,6 +6,7 @@ use super::documents::{Documents, LoadedDocument};
 use crate::link::Effect;
 use crate::queue::Lease;
 use crate::store::DocumentWrite;
+use crate::story::Step;
 use crate::{Error, LinkName, StorageName};
 
 /// What a run is given.
@@ -43,6 +44,8 @@ pub struct Run {
     pub saved_digest: Option<u64>,
     /// How many links succeeded.
     pub links: usize,
+    /// What was tried, in order.
+    pub steps: Vec<Step>,
     /// The trace context of this run, where there is a tracer.
     pub context: Option<String>,
 }
@@ -85,6 +88,7 @@ impl Run {
             saved: Vec::new(),
             saved_digest: None,
             links: 0,
+            steps: Vec::new(),
             context: None,
         }
     }

@@ -18,9 +18,10 @@ use super::job::{Job, Run, RunEnd};
 use crate::config::plan::OnError;
 use crate::event::{LinkPassedOver, StorageRefused};
 use crate::guarded::{GuardedLink, GuardedStorage, caught};
-use crate::link::{Effect, Flow, LinkContext};
+use crate::link::{Effect, Flow, LinkContext, LinkOutcome};
 use crate::policy::{Elapsed, within};
 use crate::store::Encoding;
+use crate::story::{Step, StepResult};
 use crate::trace::RunTrace;
 use crate::{Error, ErrorKind, LinkName, Result, StorageName, cpu};
 
@@ -126,9 +127,20 @@ impl<'a> Progress<'a> {
         self.link = Some(name);
         self.cx.link = name.clone();
         let vcon = self.draft.as_ref().map(Draft::current);
-        let step = self.trace.link(name, index, &self.run.id);
+        let span = self.trace.link(name, index, &self.run.id);
+        self.run.steps.push(Step::link(name));
+        let began = Instant::now();
         let result = link.run(&self.cx, vcon, self.deadline).await;
-        step.end(result.as_ref().err());
+        span.end(result.as_ref().err());
+        let told = match &result {
+            Ok(LinkOutcome { flow: Flow::Halt { .. }, .. }) => StepResult::Halted,
+            Ok(_) => StepResult::Ok,
+            Err(_) if link.on_error() == OnError::Continue => StepResult::PassedOver,
+            Err(_) => StepResult::Failed,
+        };
+        if let Some(step) = self.run.steps.last_mut() {
+            step.end(told, began.elapsed(), result.as_ref().err());
+        }
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(error) if link.on_error() == OnError::Continue => {
@@ -220,9 +232,12 @@ impl<'a> Progress<'a> {
         let has_it = |storage: &&GuardedStorage| self.run.saved.contains(storage.name());
         let storages =
             self.chain.storages.iter().map(|storage| &**storage).filter(|storage| !has_it(storage));
+        let begun = self.run.steps.len();
+        self.run.steps.extend(storages.clone().map(|storage| Step::storage(storage.name())));
         let vcon = self.given.insert(vcon);
         let on_error = self.chain.plan.on_storage_error;
-        let result = fan_out(storages, vcon, self.deadline, on_error, self.trace).await;
+        let result =
+            fan_out(storages, vcon, self.deadline, on_error, self.trace, &mut self.run.steps[begun..]).await;
         self.run.saved.extend(result.saved);
         self.run.refused = result.refused;
         match result.failure {

@@ -58,6 +58,8 @@ pub(crate) struct RawFile {
     pub(crate) drain_timeout: Option<DurationText>,
     /// Limits on memory.
     pub(crate) limits: Option<RawLimits>,
+    /// How much is remembered of what became of each vCon, for `conserver story` and the API.
+    pub(crate) stories: Option<RawStories>,
     /// The REST API.
     pub(crate) api: Option<RawApi>,
     /// Host and port of a StatsD server that gets the figures, as `localhost:8125`. Default: the variable
@@ -102,6 +104,17 @@ pub(crate) struct RawLimits {
     pub(crate) max_document_bytes: Option<Size>,
     /// Documents that one worker holds at once. Default: `256MiB`.
     pub(crate) max_bytes_in_flight: Option<Size>,
+}
+
+/// How much is remembered.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, rename = "Stories")]
+pub(crate) struct RawStories {
+    /// About how many runs of vCons through chains are remembered, some 300 bytes each; `0` for none. Default: 100000.
+    pub(crate) runs: Option<usize>,
+    /// For how long. Default: `24h`.
+    pub(crate) age: Option<DurationText>,
 }
 
 /// How links write bodies.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::env::Vars;
 use super::raw::RawFile;
 use super::report::Report;
+use crate::story::Memory;
 use crate::{QueueName, Secret};
 
 /// The settings of a process. Plain data; [`Settings::default`] is what holds with an empty environment.
@@ -58,6 +59,8 @@ pub struct Settings {
     pub max_document_bytes: usize,
     /// Documents that one worker holds at once, in bytes.
     pub max_bytes_in_flight: usize,
+    /// How much is remembered of what became of each vCon.
+    pub stories: Memory,
     /// Domain from which the ids of new vCons are made.
     pub uuid_domain: String,
     /// The REST API.
@@ -246,6 +249,7 @@ impl Default for Settings {
             legacy_egress: false,
             max_document_bytes: 64 << 20,
             max_bytes_in_flight: 256 << 20,
+            stories: Memory { runs: 100_000, age: Duration::from_secs(24 * 3600) },
             uuid_domain: "strolid.com".to_owned(),
             api: ApiSettings::default(),
             log: LogSettings { filter: "info".to_owned(), format: None },

@@ -10,6 +10,7 @@ use conserver_core::directory::Directory;
 use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
+use conserver_core::story::Chronicle;
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, Secret, WorkerId};
 use conserver_redis::{RedisOptions, RedisQueue};
@@ -130,6 +131,10 @@ impl QueueFixture for Bench {
     }
 
     fn directory(&self) -> Arc<dyn Directory> {
+        self.redis.clone()
+    }
+
+    fn chronicle(&self) -> Arc<dyn Chronicle> {
         self.redis.clone()
     }
 

@@ -9,6 +9,7 @@ use conserver_core::directory::Directory;
 use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
 use conserver_core::store::VconStore;
+use conserver_core::story::Chronicle;
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, WorkerId};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
@@ -74,6 +75,10 @@ impl QueueFixture for Bench {
     }
 
     fn directory(&self) -> Arc<dyn Directory> {
+        self.sqlite.clone()
+    }
+
+    fn chronicle(&self) -> Arc<dyn Chronicle> {
         self.sqlite.clone()
     }
 

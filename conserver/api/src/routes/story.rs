@@ -1,0 +1,39 @@
+//! What became of a vCon.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::extract::{Path, State as Extract};
+use axum::response::Response;
+use serde_json::json;
+
+use super::json;
+use crate::error::{ApiError, Result};
+use crate::extract::path_uuid;
+use crate::state::State;
+
+/// Tells which runs a vCon had: through which links and storages, when, how long, and with what result.
+///
+/// The oldest run comes first. What is remembered is bounded in number and age (`stories` in the configuration), and
+/// without a run there is a `hint` why.
+#[utoipa::path(get, path = "/vcon/{vcon_uuid}/story", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
+    responses((status = 200, description = "`runs`, and `memory`: how many are kept for how long", body = Object)))]
+pub(crate) async fn story(Extract(state): Extract<State>, Path(uuid): Path<String>) -> Result<Response> {
+    let id = path_uuid(&uuid)?;
+    let memory = state.live().plan.settings.stories;
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(memory.age);
+    let runs = state.chronicle.runs_of(&id, millis(since)).await;
+    let runs = runs.map_err(|error| ApiError::backend("Failed to read the story", &error))?;
+    let mut answer = json!({
+        "uuid": id, "runs": runs,
+        "memory": {"runs": memory.runs, "age_seconds": memory.age.as_secs()},
+    });
+    if runs.is_empty() {
+        answer["hint"] =
+            "it has not run, or too long ago, or while more than a thousand a second went through".into();
+    }
+    Ok(json(&answer))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
