@@ -273,6 +273,10 @@ pub struct MigrateArgs {
     /// Only look, as without it.
     #[arg(long, conflicts_with = "apply")]
     pub dry_run: bool,
+    /// Also take ids out of the indices whose document is neither in Redis nor in a storage. Asks the storages for each
+    /// vCon that has expired in Redis.
+    #[arg(long)]
+    pub prune: bool,
     /// Print as JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,8 @@
 //! `get`: print a vCon.
 
+use std::sync::Arc;
+
+use conserver_core::guarded::GuardedStorage;
 use conserver_core::vcon::{Vcon, VconId, View};
 use conserver_core::{Error, ErrorKind};
 
@@ -46,8 +49,20 @@ async fn from_storages(
         let names: Vec<&str> = storages.iter().map(|storage| storage.name().as_str()).collect();
         anyhow::bail!("no storage named `{name}`; there are: {}", names.join(", "));
     }
+    let asked = storages.iter().filter(|s| only.is_none_or(|name| s.name().as_str() == name));
+    Ok(first_of(asked, id).await?)
+}
+
+/// The copy of the first of these storages that has one.
+///
+/// # Errors
+/// If none of those that answer has one, and one does not answer: an outage is no answer, the vCon may be there.
+pub(super) async fn first_of(
+    storages: impl Iterator<Item = &Arc<GuardedStorage>>,
+    id: &VconId,
+) -> conserver_core::Result<Option<Vcon>> {
     let mut away: Option<Error> = None;
-    for storage in storages.iter().filter(|s| only.is_none_or(|name| s.name().as_str() == name)) {
+    for storage in storages {
         match storage.get(id, None).await {
             Ok(Some(vcon)) => return Ok(Some(vcon)),
             Ok(None) => {}
@@ -55,6 +70,5 @@ async fn from_storages(
             Err(error) => away = Some(error.context(format!("ask storage `{}`", storage.name()))),
         }
     }
-    // An outage is no answer: the vCon may be there.
-    away.map_or(Ok(None), |error| Err(error.into()))
+    away.map_or(Ok(None), Err)
 }

@@ -1,9 +1,12 @@
 //! `migrate`: turns what a Python server left in Redis into what the conserver writes.
 
 use anyhow::Context;
+use conserver_core::Error;
+use conserver_core::vcon::VconId;
 use serde_json::json;
 
 use super::Instance;
+use super::get::first_of;
 use crate::cli::{Global, MigrateArgs};
 use crate::exit::Exit;
 use crate::output;
@@ -23,7 +26,17 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &MigrateArgs) -> anyho
             )
         })?;
         let progress = output::counting("documents");
-        let answer = redis.migrate(args.apply, |so_far| progress.set_position(so_far.documents)).await;
+        let storages = if args.prune { wiring.build(&instance.plan)?.storages } else { Vec::new() };
+        let is_stored = async |id: &VconId| Ok(first_of(storages.iter(), id).await?.is_some());
+        let answer = async {
+            let mut found =
+                redis.migrate(args.apply, |so_far| progress.set_position(so_far.documents)).await?;
+            if args.prune {
+                redis.prune(args.apply, &mut found, is_stored, |_| progress.tick()).await?;
+            }
+            Ok::<_, Error>(found)
+        };
+        let answer = answer.await;
         progress.finish_and_clear();
         let found = answer.inspect_err(|_| {
             if args.apply {
@@ -37,14 +50,22 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &MigrateArgs) -> anyho
             }
             output::line(serde_json::to_string(&all)?);
         } else {
-            let rows = [
+            let mut rows = vec![
                 ("documents looked at", found.documents),
                 ("documents of the JSON module, to text", found.json_documents),
                 ("bare ids in the sorted set, to `vcon:<id>`", found.bare_members),
                 ("documents missing in the sorted set", found.missing_members),
                 ("ids missing in search sets", found.missing_search_entries),
             ];
-            let rows = rows.map(|(what, n)| vec![what.to_owned(), n.to_string()]);
+            if args.prune {
+                rows.extend([
+                    ("ids of no document in the sorted set, out", found.stale_members),
+                    ("ids of no document in search sets, out", found.stale_search_entries),
+                    ("expired in Redis and kept: they are in a storage", found.stored_elsewhere),
+                ]);
+            }
+            let rows: Vec<_> =
+                rows.into_iter().map(|(what, n)| vec![what.to_owned(), n.to_string()]).collect();
             output::table(&["what", if args.apply { "done" } else { "found" }], &rows);
             for problem in found.problems.iter().take(TOLD) {
                 output::note(format!("left as it is: `{}`: {}", problem.key, problem.error));

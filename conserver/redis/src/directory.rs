@@ -33,7 +33,7 @@ impl RedisQueue {
 }
 
 /// Members are keys of documents; the Python server also leaves bare ids.
-fn member_id(member: &str) -> VconId {
+pub(crate) fn member_id(member: &str) -> VconId {
     VconId::from(member.strip_prefix("vcon:").unwrap_or(member))
 }
 

@@ -23,6 +23,7 @@ mod migrate;
 mod misplaced;
 mod options;
 mod pop;
+mod prune;
 mod queue;
 mod recover;
 mod reply;

@@ -1,8 +1,8 @@
 //! From documents of the JSON module to text, and the indices made whole: for a Redis that a Python server filled.
 //!
 //! Each document is converted by one script, so a migration that is killed leaves every document whole, the old way or
-//! the new one; run again, it finds what is left. Entries of indices are added and renamed, none is dropped: a vCon that
-//! has expired here may still be in a storage.
+//! the new one; run again, it finds what is left. Entries of indices are added and renamed; `prune.rs` takes out those of
+//! documents that are nowhere.
 
 use conserver_core::Result;
 use conserver_core::directory::Directory;
@@ -34,6 +34,12 @@ pub struct Migration {
     pub missing_members: u64,
     /// Ids that a search set of one of their parties did not have.
     pub missing_search_entries: u64,
+    /// Members of the sorted set whose document is nowhere; see [`RedisQueue::prune`], as for the next two.
+    pub stale_members: u64,
+    /// Ids in search sets whose document is nowhere.
+    pub stale_search_entries: u64,
+    /// Ids whose document has expired in Redis and is in a storage.
+    pub stored_elsewhere: u64,
     /// What was left as it is.
     pub problems: Vec<Problem>,
 }
@@ -50,7 +56,10 @@ pub struct Problem {
 impl Migration {
     /// Whether there is, or was, nothing to do.
     pub fn is_nothing(&self) -> bool {
-        self.json_documents + self.bare_members + self.missing_members + self.missing_search_entries == 0
+        let documents = self.json_documents;
+        let missing = self.bare_members + self.missing_members + self.missing_search_entries;
+        let stale = self.stale_members + self.stale_search_entries;
+        documents + missing + stale == 0
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) struct Scripts {
     pub(crate) enqueue: Script,
     pub(crate) unfold: Script,
     pub(crate) rename_member: Script,
+    pub(crate) unindex: Script,
 }
 
 impl Scripts {
@@ -78,6 +79,7 @@ impl Scripts {
             enqueue: Script::new(&[include_str!("lua/enqueue.lua")]),
             unfold: Script::new(&[include_str!("lua/unfold.lua")]),
             rename_member: Script::new(&[include_str!("lua/rename_member.lua")]),
+            unindex: Script::new(&[include_str!("lua/unindex.lua")]),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `migrate`, as people and scripts see it. What it does to documents is shown where there is a server with them.
 
 use super::{site, snapshots, transcript};
+use crate::site::until;
 use conserver_testkit::vcons::Vcons;
 
 const CONFIG: &str = "
@@ -30,6 +31,37 @@ fn migrate_looks_first_writes_when_told_and_has_nothing_to_do_then() {
         redis::cmd("ZRANGE").arg("vcons").arg(0).arg(-1).arg("WITHSCORES").query(&mut redis).unwrap();
     assert_eq!(members, [(format!("vcon:{id}"), 5)]);
     snapshots().bind(|| insta::assert_snapshot!("migrate", said.join("\n")));
+}
+
+#[test]
+fn migrate_takes_out_ids_whose_document_is_nowhere_when_told() {
+    let config =
+        CONFIG.replace("chains:", "storages:\n  files: {module: file, options: {path: $DIR/files}}\nchains:");
+    let site =
+        site(&config.replace("links: [mark]", "links: [mark], storages: [files], egress_lists: [out]"));
+    let id = site.push("in", &Vcons::new(60).call());
+    let daemon = site.run(1);
+    until("it is stored", || site.db.list("out") == [id.as_str()]);
+    drop(daemon);
+    let mut redis = site.db.connect();
+    redis::cmd("DEL").arg(format!("vcon:{id}")).exec(&mut redis).unwrap();
+    redis::cmd("ZADD")
+        .arg("vcons")
+        .arg(5)
+        .arg(format!("vcon:{id}"))
+        .arg(6)
+        .arg("vcon:gone")
+        .exec(&mut redis)
+        .unwrap();
+    redis::cmd("SADD").arg("tel:+1").arg("gone").arg(&id).exec(&mut redis).unwrap();
+    let said = [
+        transcript(&site, &["migrate", "--prune", "--dry-run"]),
+        transcript(&site, &["migrate", "--prune", "--apply"]),
+        transcript(&site, &["migrate", "--prune", "--apply"]),
+    ];
+    let members: Vec<String> = redis::cmd("ZRANGE").arg("vcons").arg(0).arg(-1).query(&mut redis).unwrap();
+    assert_eq!(members, [format!("vcon:{id}")]);
+    snapshots().bind(|| insta::assert_snapshot!("migrate-prune", said.join("\n")));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use conserver_core::vcon::VconId;
+use conserver_core::{Error, ErrorKind};
 use conserver_redis::Migration;
 use serde_json::{Value, json};
 
@@ -148,4 +150,81 @@ async fn a_key_that_cannot_be_mended_is_told_and_holds_up_no_other() {
     assert_eq!(keys, ["tel:+1 555 0100", "vcon:hash", "vcon:list"]);
     assert_eq!(ask::<String>(raw, &["GET", "tel:+1 555 0100"]).await, "somebody else's");
     assert_eq!(ask::<String>(raw, &["GET", "vcon:list"]).await, "[1]");
+}
+
+/// A document that is here, one in a storage, and two that are nowhere, with entries of all in the indices.
+async fn half_expired() -> Bench {
+    let bench = Bench::new().await;
+    let raw = &bench.raw;
+    ask::<()>(raw, &["SET", "vcon:here", &dated("here", 10).to_string()]).await;
+    ask::<i64>(raw, &["ZADD", "vcons", "1", "vcon:here", "2", "vcon:gone", "3", "bare", "4", "vcon:stored"])
+        .await;
+    ask::<i64>(raw, &["SADD", "name:Zoë", "here", "gone", "stored"]).await;
+    ask::<i64>(raw, &["SADD", "tel:+1 555 0100", "gone", "bare"]).await;
+    ask::<()>(raw, &["SET", "mailto:theirs", "somebody else's"]).await;
+    bench
+}
+
+async fn stored(id: &VconId) -> conserver_core::Result<bool> {
+    Ok(id.as_str() == "stored")
+}
+
+#[tokio::test]
+async fn entries_of_documents_that_are_nowhere_are_told_and_taken_out_when_wished() {
+    let bench = half_expired().await;
+    let raw = &bench.raw;
+    let before = bench.snapshot().await;
+    let expected =
+        Migration { stale_members: 2, stale_search_entries: 3, stored_elsewhere: 1, ..Migration::default() };
+    let mut found = Migration::default();
+    bench.redis.prune(false, &mut found, stored, |_| ()).await.unwrap();
+    assert_eq!((&found, bench.snapshot().await), (&expected, before), "a look writes nothing");
+
+    let mut done = Migration::default();
+    bench.redis.prune(true, &mut done, stored, |_| ()).await.unwrap();
+    assert_eq!(done, expected);
+    let members: Vec<String> = ask(raw, &["ZRANGE", "vcons", "0", "-1"]).await;
+    assert_eq!(members, ["vcon:here", "vcon:stored"]);
+    let mut named: Vec<String> = ask(raw, &["SMEMBERS", "name:Zoë"]).await;
+    named.sort();
+    assert_eq!(named, ["here", "stored"]);
+    assert_eq!(ask::<i64>(raw, &["EXISTS", "tel:+1 555 0100"]).await, 0, "a set that is empty is gone");
+    assert_eq!(ask::<String>(raw, &["GET", "mailto:theirs"]).await, "somebody else's");
+
+    let mut again = Migration::default();
+    bench.redis.prune(true, &mut again, stored, |_| ()).await.unwrap();
+    assert!(again.is_nothing() && again.stored_elsewhere == 1, "{again:?}");
+}
+
+#[tokio::test]
+async fn a_storage_that_cannot_be_asked_ends_the_pruning_and_the_next_goes_on() {
+    let bench = half_expired().await;
+    let away = async |id: &VconId| match id.as_str() {
+        "stored" => Err(Error::new(ErrorKind::Unavailable, "the storage is away")),
+        _ => Ok(false),
+    };
+    let error = bench.redis.prune(true, &mut Migration::default(), away, |_| ()).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    let score: Option<i64> = ask(&bench.raw, &["ZSCORE", "vcons", "vcon:stored"]).await;
+    assert_eq!(score, Some(4), "an outage is no proof that a document is gone");
+    bench.redis.prune(true, &mut Migration::default(), stored, |_| ()).await.unwrap();
+    assert_eq!(ask::<i64>(&bench.raw, &["ZCARD", "vcons"]).await, 2);
+}
+
+#[tokio::test]
+async fn a_document_that_comes_back_meanwhile_keeps_its_entries() {
+    let bench = half_expired().await;
+    let raw = &bench.raw;
+    // It arrives between the look and the removal.
+    let late = async |id: &VconId| {
+        if id.as_str() == "gone" {
+            ask::<()>(raw, &["SET", "vcon:gone", &dated("gone", 10).to_string()]).await;
+        }
+        stored(id).await
+    };
+    let mut done = Migration::default();
+    bench.redis.prune(true, &mut done, late, |_| ()).await.unwrap();
+    assert_eq!((done.stale_members, done.stale_search_entries), (1, 1));
+    let members: Vec<String> = ask(raw, &["ZRANGE", "vcons", "0", "-1"]).await;
+    assert_eq!(members, ["vcon:here", "vcon:gone", "vcon:stored"]);
 }
