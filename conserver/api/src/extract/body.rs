@@ -18,10 +18,10 @@ use crate::error::{ApiError, Result, overloaded, too_large, unreadable};
 use crate::state::State;
 
 /// A client that sends nothing for this long has gone.
-const SILENCE: Duration = Duration::from_secs(15);
+pub(super) const SILENCE: Duration = Duration::from_secs(15);
 /// A body may take this long, and a second more for each of so many bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
-const SLOWEST: usize = 16 << 10;
+pub(super) const SLOWEST: usize = 16 << 10;
 /// More of what the length promises is not reserved before it arrives.
 const FIRST: usize = 1 << 20;
 
@@ -37,7 +37,7 @@ impl Budget {
         Arc::new(Self { held: AtomicUsize::new(0), most })
     }
 
-    fn share(self: &Arc<Self>) -> Share {
+    pub(super) fn share(self: &Arc<Self>) -> Share {
         Share { budget: self.clone(), bytes: 0 }
     }
 }
@@ -50,6 +50,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    /// Holds at least so many from now on.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<()> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
     fn grow(&mut self, bytes: usize) -> Result<()> {
         let before = self.budget.held.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
@@ -82,16 +87,36 @@ impl FromRequest<State> for Payload {
         let limit = state.live().plan.settings.max_document_bytes;
         let mut share = state.budget.share();
         let sent = read(&parts.headers, body, limit, &mut share).await?;
-        let text = match parts.headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
-            None | Some(b"identity") => sent.clone(),
-            Some(b"gzip" | b"x-gzip") => unpack(sent.clone(), limit, &mut share).await?,
-            Some(_) => {
-                let hint = "send the body plain or with `Content-Encoding: gzip`";
-                return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported encoding", hint));
-            }
+        let text = match packed(&parts.headers)? {
+            Packed::Not => sent.clone(),
+            Packed::Gzip => unpack(sent.clone(), limit, &mut share).await?,
         };
         Ok(Self { text: utf8(text)?, sent, _share: share })
     }
+}
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Packed {
+    Not,
+    Gzip,
+}
+
+pub(super) fn packed(headers: &HeaderMap) -> Result<Packed> {
+    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        None | Some(b"identity") => Ok(Packed::Not),
+        Some(b"gzip" | b"x-gzip") => Ok(Packed::Gzip),
+        Some(_) => {
+            let hint = "send the body plain or with `Content-Encoding: gzip`";
+            Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported encoding", hint))
+        }
+    }
+}
+
+/// Nothing came for too long, or too little.
+pub(super) fn silent() -> ApiError {
+    let hint = "the body came too slowly; send it again";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", hint)
 }
 
 /// JSON, or nothing said about it.
@@ -134,10 +159,7 @@ async fn read(headers: &HeaderMap, mut body: Body, limit: usize, share: &mut Sha
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(_))) => return Err(unreadable("the body ended early; send it again")),
-            Err(_) => {
-                let hint = "the body came too slowly; send it again";
-                return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", hint));
-            }
+            Err(_) => return Err(silent()),
         };
         let Ok(data) = frame.into_data() else { continue };
         share.grow(data.len())?;
