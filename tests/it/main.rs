@@ -37,6 +37,7 @@ mod schemathesis;
 mod stop;
 mod story;
 mod stuck;
+mod tls;
 mod webhooks;
 
 /// Whether the long forms run: `CONSERVER_ORACLE=long`.

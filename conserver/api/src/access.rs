@@ -53,6 +53,8 @@ pub const CALLS: &[Call] = &[
     call("GET", "/ready", Needs::Nothing),
     call("GET", "/metrics", Needs::Nothing),
     call("GET", "/openapi.json", Needs::Nothing),
+    call("GET", "/docs", Needs::Nothing),
+    call("GET", "/docs/{file}", Needs::Nothing),
     call("GET", "/stats/queue", Needs::KnownList),
     call("GET", "/vcon", Needs::Viewer),
     call("GET", "/vcon/{vcon_uuid}", Needs::Viewer),

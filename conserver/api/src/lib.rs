@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `serve` | from a socket to the router, with an end to every wait |
+//! | `tls` | certificate and key, and their renewal |
 //! | `gate` | around every request: who calls, may it, request id, headers, audit log |
 //! | `access` | the table of calls, keys, roles, partners |
 //! | `extract` | parameters and bodies within bounds |
@@ -31,6 +32,7 @@ mod outages;
 mod routes;
 mod serve;
 mod state;
+mod tls;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -42,8 +44,9 @@ pub use configuration::ConfigFile;
 pub use feed::{Feed, Rate, Rates, Standing};
 pub use openapi::openapi_json;
 pub use outages::{Guard, GuardKind, HeldUp, Outages};
-pub use serve::{serve, tls};
+pub use serve::serve;
 pub use state::{Parts, State};
+pub use tls::Tls;
 
 use routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, story, vcons};
 
@@ -69,6 +72,8 @@ fn routes(router: Router<State>, prefix: &str) -> Router<State> {
         .route(&at("/ready"), get(health::ready))
         .route(&at("/metrics"), get(metrics::metrics))
         .route(&at("/openapi.json"), get(docs::description))
+        .route(&at("/docs"), get(docs::page))
+        .route(&at("/docs/{file}"), get(docs::file))
         .route(&at("/stats/queue"), get(egress::depth))
         .route(&at("/vcon"), get(vcons::list).post(ingest::create))
         .route(&at("/vcon/{vcon_uuid}"), get(vcons::get).delete(vcons::delete))

@@ -2,10 +2,10 @@
 
 use conserver_core::config::settings::ApiSettings;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, PathItem};
 use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Server};
+use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder, Server};
 use utoipa::{OpenApi, ToSchema, openapi};
 
 use crate::access::{CALLS, Needs};
@@ -20,12 +20,21 @@ use crate::routes::{
         title = "conserver",
         description = "vCons in, through chains, and out. Every error is JSON with `detail` and `hint`."
     ),
+    tags(
+        (name = "vcons", description = "Documents in, out, found and deleted"),
+        (name = "lists", description = "Ids onto lists and off them"),
+        (name = "dead letters", description = "What could not be processed, and the way back"),
+        (name = "instance", description = "What lies where, who works, and how it is"),
+        (name = "configuration", description = "What is configured"),
+    ),
     paths(
         health::version,
         health::health,
         health::ready,
         metrics::metrics,
         docs::description,
+        docs::page,
+        docs::file,
         egress::depth,
         vcons::list,
         vcons::get,
@@ -136,6 +145,10 @@ fn complete(operation: &mut Operation, needs: Needs) {
         if let Some(RefOr::T(schema)) = &mut parameter.schema {
             plain(schema);
         }
+        let example = EXAMPLES.iter().find(|(name, _)| *name == parameter.name);
+        if let (Some((_, example)), Required::True) = (example, &parameter.required) {
+            *parameter = ParameterBuilder::from(parameter.clone()).example(Some((*example).into())).build();
+        }
     }
     let is_public = needs == Needs::Nothing;
     if is_public {
@@ -155,6 +168,17 @@ fn complete(operation: &mut Operation, needs: Needs) {
         operation.responses.responses.entry((*code).to_owned()).or_insert_with(|| answer.build().into());
     }
 }
+
+/// What a parameter that has to be there may be, in the example pipeline.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("vcon_uuid", "01969c5e-4f5c-8f3a-b0d1-5f0c2b6a7d10"),
+    ("ingress_list", "intake"),
+    ("egress_list", "done"),
+    ("list_name", "intake"),
+    ("storage_name", "archive"),
+    ("name", "main"),
+    ("file", "page.js"),
+];
 
 /// The answers of every call that needs a key.
 const REFUSALS: &[(&str, &str)] = &[

@@ -1,25 +1,21 @@
 //! From a socket to the router: every wait has an end, every connection an owner.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use conserver_core::config::settings::TlsFiles;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::tls::Tls;
 
 /// A head that is not there by then never comes; an idle connection is closed after the same time.
 const HEAD: Duration = Duration::from_secs(30);
@@ -36,26 +32,6 @@ const HEADER_LINES: usize = 100;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Reads certificate and key.
-///
-/// # Errors
-/// In words, with the file that is to blame.
-pub fn tls(files: &TlsFiles) -> Result<TlsAcceptor, String> {
-    let bad = |file: &std::path::Path, error: &dyn fmt::Display| format!("`{}`: {error}", file.display());
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect)
-        .map_err(|error| bad(&files.cert, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| bad(&files.key, &error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad(&files.cert, &error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// Serves until `stop` completes and the requests under way are answered, or have had their time.
 ///
 /// # Errors
@@ -63,7 +39,7 @@ pub fn tls(files: &TlsFiles) -> Result<TlsAcceptor, String> {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -106,12 +82,12 @@ async fn connection(
     stream: TcpStream,
     peer: Peer,
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     stopping: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return speak(stream, peer, router, stopping).await };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => speak(stream, peer, router, stopping).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
         Err(_) => tracing::debug!("no TLS within 10 s"),

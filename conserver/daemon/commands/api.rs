@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use anyhow::Context;
-use conserver_api::{ConfigFile, Feed, Parts, Standing, State};
+use conserver_api::{ConfigFile, Feed, Parts, Standing, State, Tls};
 use conserver_core::config::{Problem, env};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -67,13 +67,13 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             feed,
         });
         let address = address(&state, args.listen.as_ref().unwrap_or(&settings.api.listen));
-        let tls = settings.api.tls.as_ref().map(conserver_api::tls).transpose();
+        let tls = settings.api.tls.as_ref().map(Tls::new).transpose();
         let tls = tls.map_err(|error| anyhow::anyhow!("cannot speak TLS (`api.tls`): {error}"))?;
         let listener = tokio::net::TcpListener::bind(&address).await.with_context(|| {
             format!("cannot listen on `{address}` (choose another with --listen or CONSERVER_LISTEN, or run with --no-api)")
         })?;
         tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "API listening");
-        let reload = tokio::spawn(reload(state.clone(), config));
+        let reload = tokio::spawn(reload(state.clone(), config, tls.clone()));
         conserver_api::serve(listener, conserver_api::app(state), tls, stop).await?;
         reload.abort();
         figures::flush();
@@ -98,11 +98,22 @@ fn address(state: &State, wanted: &str) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Takes over keys, lists and limits when the file, or a file that it or a variable names, has changed.
-async fn reload(state: State, file: ConfigFile) {
+/// Takes over keys, lists, limits and certificates when the file, or a file that it or a variable names, has changed.
+async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
     let mut told = false;
     loop {
         tokio::time::sleep(RELOAD).await;
+        if let Some(tls) = tls.clone()
+            && let Ok(renewed) = tokio::task::spawn_blocking(move || tls.renew()).await
+        {
+            match renewed {
+                Ok(true) => tracing::info!("the certificate was renewed"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(error, "the changed certificate cannot be used; the old one stays")
+                }
+            }
+        }
         let file = file.clone();
         let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || file.load()).await else { continue };
         match loaded.plan.filter(|_| !loaded.problems.iter().any(Problem::is_error)) {

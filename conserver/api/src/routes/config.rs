@@ -24,7 +24,8 @@ pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
 /// Replaces the configuration, after it was checked; the old one is kept beside it. Stars keep the secrets they stand for.
 #[utoipa::path(post, path = "/config", tag = "configuration",
     params(("dry_run" = Option<bool>, Query, description = "Only check it: nothing is written")),
-    request_body(content = Object, description = "The whole configuration"),
+    request_body(content = Object, description = "The whole configuration",
+        example = json!({"conserver": 1, "chains": {"main": {"ingress_lists": ["intake"], "egress_lists": ["done"]}}})),
     responses((status = 200, description = "With `dry_run`: all problems, and whether it can be used", body = Object), (status = 204, description = "Replaced")))]
 pub(crate) async fn write(
     Extract(state): Extract<State>,

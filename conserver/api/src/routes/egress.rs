@@ -24,7 +24,7 @@ const STEP: usize = 1000;
 /// Puts ids of stored vCons on an ingress list, in order; an id whose vCon is nowhere is passed over.
 #[utoipa::path(post, path = "/vcon/ingress", tag = "lists",
     params(("ingress_list" = String, Query, description = "The list")),
-    request_body(content = Vec<uuid::Uuid>, description = "The ids"),
+    request_body(content = Vec<uuid::Uuid>, description = "The ids", example = json!(["01969c5e-4f5c-8f3a-b0d1-5f0c2b6a7d10"])),
     responses((status = 204, description = "Those that were found stand on the list; `x-vcons-missing` says how many were not")))]
 pub(crate) async fn ingress(
     Extract(state): Extract<State>,
