@@ -2,15 +2,20 @@
 
 use serde_json::json;
 
-use crate::site::{CHAINS, Site};
+use crate::site::{Backend, CHAINS, Site, on_both};
 
-async fn site() -> Site {
-    Site::with(&format!("{CHAINS}\ningress_auth: {{partner: sesame}}\n"), &[]).await
+on_both![
+    what_was_shown_can_be_posted_back_and_keeps_its_secrets,
+    a_bad_configuration_is_told_and_not_written,
+    what_there_is_not_is_told_as_json,
+];
+
+async fn site(on: Backend) -> Site {
+    Site::with(on, &format!("{CHAINS}\ningress_auth: {{partner: sesame}}\n"), &[]).await
 }
 
-#[tokio::test]
-async fn what_was_shown_can_be_posted_back_and_keeps_its_secrets() {
-    let site = site().await;
+async fn what_was_shown_can_be_posted_back_and_keeps_its_secrets(on: Backend) {
+    let site = site(on).await;
     let mut shown = site.call("GET /config").await.expect(200).json();
     assert_eq!(shown["ingress_auth"]["partner"], "********");
     shown["chains"]["main"]["egress_lists"] = json!(["elsewhere"]);
@@ -25,9 +30,8 @@ async fn what_was_shown_can_be_posted_back_and_keeps_its_secrets() {
     assert!(backup.contains("egress_lists: [out]"));
 }
 
-#[tokio::test]
-async fn a_bad_configuration_is_told_and_not_written() {
-    let site = site().await;
+async fn a_bad_configuration_is_told_and_not_written(on: Backend) {
+    let site = site(on).await;
     let before = std::fs::read_to_string(&site.file.path).unwrap();
     let bad = json!({"conserver": 1, "chains": {"main": {"ingres_lists": ["in"]}}});
     let error = site.post("/config", &bad).await.expect(422).json();
@@ -41,9 +45,8 @@ async fn a_bad_configuration_is_told_and_not_written() {
     assert_eq!(std::fs::read_to_string(&site.file.path).unwrap(), before);
 }
 
-#[tokio::test]
-async fn what_there_is_not_is_told_as_json() {
-    let site = site().await;
+async fn what_there_is_not_is_told_as_json(on: Backend) {
+    let site = site(on).await;
     assert_eq!(site.call("GET /nothing").await.expect(404).json()["detail"], "Not Found");
     let wrong = site.call("POST /vcons/search").await.expect(405);
     assert_eq!((wrong.header("allow"), &wrong.json()["detail"]), ("GET", &json!("Method Not Allowed")));

@@ -3,18 +3,24 @@
 use conserver_api::{Guard, GuardKind, HeldUp, Outages, Rate, Standing};
 use serde_json::json;
 
-use crate::site::{CHAINS, Site, id, small};
+use crate::site::{Backend, CHAINS, Site, id, on_both, small};
 
-#[tokio::test]
-async fn ids_of_stored_vcons_are_put_on_a_list_in_order() {
-    let site = Site::new().await;
+on_both![
+    ids_of_stored_vcons_are_put_on_a_list_in_order,
+    egress_takes_the_newest_and_count_counts,
+    a_full_list_is_told_with_a_time,
+    queues_are_shown_and_stand_still_on_demand,
+];
+
+async fn ids_of_stored_vcons_are_put_on_a_list_in_order(on: Backend) {
+    let site = Site::new(on).await;
     for n in [1, 2] {
         site.post("/vcon", &small(n)).await.expect(201);
     }
     let answer =
         site.post("/vcon/ingress?ingress_list=in", &json!([id(2), id(9), id(1), id(2)])).await.expect(204);
     assert_eq!((answer.header("x-vcons-missing"), answer.body.len()), ("1", 0));
-    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, [id(2), id(1), id(2)]);
+    assert_eq!(site.list("in").await, [id(2), id(1), id(2)]);
     site.post("/vcon/ingress?ingress_list=in", &json!([])).await.expect(204);
     for (body, kind) in [(json!({}), "list_type"), (json!(["x"]), "uuid_parsing"), (json!([1]), "uuid_type")]
     {
@@ -24,10 +30,9 @@ async fn ids_of_stored_vcons_are_put_on_a_list_in_order() {
     site.post("/vcon/ingress", &json!([])).await.expect(422);
 }
 
-#[tokio::test]
-async fn egress_takes_the_newest_and_count_counts() {
-    let site = Site::new().await;
-    site.redis::<i64>("RPUSH out a b c").await;
+async fn egress_takes_the_newest_and_count_counts(on: Backend) {
+    let site = Site::new(on).await;
+    site.push("out", &["a", "b", "c"]).await;
     assert_eq!(site.call("GET /vcon/count?egress_list=out").await.expect(200).json(), json!(3));
     assert_eq!(site.call("GET /vcon/egress?egress_list=out").await.expect(200).json(), json!(["c"]));
     assert_eq!(site.call("GET /vcon/egress?egress_list=out&limit=9").await.json(), json!(["b", "a"]));
@@ -37,7 +42,7 @@ async fn egress_takes_the_newest_and_count_counts() {
 
 #[tokio::test]
 async fn something_that_is_no_list_is_told_and_left_alone() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     site.redis::<()>("SET in text").await;
     site.call("GET /stats/queue?list_name=in").await.expect(409);
     site.call("GET /vcon/egress?egress_list=in").await.expect(409);
@@ -46,14 +51,13 @@ async fn something_that_is_no_list_is_told_and_left_alone() {
     assert_eq!(site.redis::<Vec<String>>("KEYS *").await, ["in"]);
 }
 
-#[tokio::test]
-async fn a_full_list_is_told_with_a_time() {
+async fn a_full_list_is_told_with_a_time(on: Backend) {
     let config = format!("conserver: 1\n{CHAINS}\napi: {{max_queue_length: 1}}\n");
-    let site = Site::with(&config, &[("REDIS_URL", "redis://here")]).await;
+    let site = Site::with(on, &config, &[("REDIS_URL", "redis://here")]).await;
     site.post("/vcon?ingress_lists=in", &small(1)).await.expect(201);
     let full = site.post("/vcon?ingress_lists=in", &small(2)).await.expect(429);
     assert_eq!(full.header("retry-after"), "5");
-    assert!(!site.redis::<bool>(&format!("EXISTS vcon:{}", id(2))).await);
+    assert!(!site.has(2).await);
     site.post("/vcon/ingress?ingress_list=in", &json!([id(1)])).await.expect(429);
 }
 
@@ -64,7 +68,7 @@ chains:
   early: {ingress_lists: [a, b, theirs]}
   late: {ingress_lists: [theirs]}
 ";
-    let mut site = Site::with(config, &[]).await;
+    let mut site = Site::with(Backend::Redis, config, &[]).await;
     site.call("POST /queues/pause?list_name=b").await.expect(200);
     let paused = site.call("POST /chains/early/pause").await.expect(200).json();
     let row = |list: &str, changed: bool| json!({"list_name": list, "paused": true, "changed": changed});
@@ -88,14 +92,14 @@ chains:
     for name in ["nobody", "%ff", "a%2Fb"] {
         site.call(&format!("POST /chains/{name}/pause")).await.expect(404);
     }
-    site.redis.stop();
+    site.server().stop();
     let failed = site.call("POST /chains/early/pause").await.expect(503).json();
     assert_eq!(failed["lists"][0], json!({"list_name": "a", "paused": null, "changed": null}));
 }
 
 #[tokio::test]
 async fn queues_tell_how_fast_they_move_and_how_old_they_are() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     let row = async |list: usize| site.call("GET /queues").await.expect(200).json()[list].clone();
     let empty = row(0).await;
     assert_eq!(
@@ -104,7 +108,7 @@ async fn queues_tell_how_fast_they_move_and_how_old_they_are() {
         "nobody told, nothing waits"
     );
 
-    site.redis::<i64>("RPUSH in unknown").await;
+    site.push("in", &["unknown"]).await;
     let unknown = json!({"id": "unknown", "age_ms": null, "since": "created"});
     assert_eq!(row(0).await["oldest"], unknown);
     site.redis::<String>("LPOP in").await;
@@ -131,7 +135,7 @@ storages:
   archive: {module: file, options: {path: $DIR/archive}}
   spare: {module: file, required: false, options: {path: $DIR/spare}}
 ";
-    let mut site = Site::with(config, &[("REDIS_URL", "redis://here")]).await;
+    let mut site = Site::with(Backend::Redis, config, &[("REDIS_URL", "redis://here")]).await;
     let chain = async |site: &Site| site.call("GET /chains").await.expect(200).json()[0].clone();
     let alone = chain(&site).await;
     for unknown in ["held_up", "held_up_by", "held_up_in", "rate", "workers"] {
@@ -166,14 +170,13 @@ storages:
 
     site.call("POST /chains/main/pause").await.expect(200);
     assert_eq!(chain(&site).await["paused"], json!(true));
-    site.redis.stop();
+    site.server().stop();
     assert_eq!(chain(&site).await["paused"], json!(null), "told without the backend all the same");
 }
 
-#[tokio::test]
-async fn queues_are_shown_and_stand_still_on_demand() {
-    let site = Site::new().await;
-    site.redis::<i64>("RPUSH in a b").await;
+async fn queues_are_shown_and_stand_still_on_demand(on: Backend) {
+    let site = Site::new(on).await;
+    site.push("in", &["a", "b"]).await;
     assert_eq!(site.call("POST /queues/pause?list_name=in").await.expect(200).json()["changed"], true);
     let queues = site.call("GET /queues").await.expect(200).json();
     assert_eq!(

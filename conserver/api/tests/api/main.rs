@@ -1,4 +1,4 @@
-//! The router on a real Redis, and the server on real sockets.
+//! The router on both backends, and the server on real sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,9 +10,25 @@
 
 mod access;
 mod config;
+mod docs;
 mod letters;
 mod lists;
 mod site;
 mod sockets;
 mod tolerance;
 mod vcons;
+
+/// What is peculiar to Redis has no place in the lists: its keys, and what it says when it is away.
+#[test]
+fn all_cases_but_those_about_redis_itself_run_on_both_backends() {
+    let lists = [
+        access::ON_BOTH,
+        config::ON_BOTH,
+        docs::ON_BOTH,
+        letters::ON_BOTH,
+        lists::ON_BOTH,
+        tolerance::ON_BOTH,
+        vcons::ON_BOTH,
+    ];
+    assert_eq!(lists.map(<[_]>::len).iter().sum::<usize>(), 34);
+}

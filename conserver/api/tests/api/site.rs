@@ -1,4 +1,4 @@
-//! An instance of the API: a private Redis, a configuration in a folder, and a plain connection beside it.
+//! An instance of the API on either backend: a private Redis with a plain connection beside it, or a file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,10 +9,16 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use conserver_api::{ConfigFile, Feed, Parts, State, app};
-use conserver_core::Secret;
+use conserver_core::directory::Directory;
 use conserver_core::guarded::GuardedStorage;
+use conserver_core::intake::Intake;
+use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
+use conserver_core::store::{Loaded, VconStore};
+use conserver_core::story::Chronicle;
+use conserver_core::{QueueName, Secret};
 use conserver_redis::{RedisOptions, RedisQueue};
+use conserver_sqlite::{SqliteOptions, SqliteQueue};
 use conserver_testkit::redis::{AppendOnly, RedisOptions as ServerOptions, RedisServer};
 use http_body_util::BodyExt;
 use redis::FromRedisValue;
@@ -20,10 +26,37 @@ use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+/// Where lists and working copies are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Redis,
+    Embedded,
+}
+
+/// Runs cases on both backends, each as a test of its own, and counts them.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        pub const ON_BOTH: &[&str] = &[$(stringify!($case)),*];
+        $(mod $case {
+            #[tokio::test]
+            async fn redis() {
+                super::$case(crate::site::Backend::Redis).await;
+            }
+
+            #[tokio::test]
+            async fn embedded() {
+                super::$case(crate::site::Backend::Embedded).await;
+            }
+        })*
+    };
+}
+pub(crate) use on_both;
+
 pub struct Site {
-    pub redis: RedisServer,
-    pub raw: MultiplexedConnection,
-    pub queue: Arc<RedisQueue>,
+    server: Option<(RedisServer, MultiplexedConnection)>,
+    pub queue: Arc<dyn Queue>,
+    store: Arc<dyn VconStore>,
+    pub chronicle: Arc<dyn Chronicle>,
     pub state: State,
     pub router: Router,
     pub feed: Feed,
@@ -66,13 +99,11 @@ impl Answer {
 }
 
 impl Site {
-    pub async fn new() -> Self {
-        Self::with(CHAINS, &[]).await
+    pub async fn new(on: Backend) -> Self {
+        Self::with(on, CHAINS, &[]).await
     }
 
-    pub async fn with(config: &str, vars: &[(&str, &str)]) -> Self {
-        let options = ServerOptions { append_only: AppendOnly::No, tls: false, args: Vec::new() };
-        let redis = RedisServer::start_with(options);
+    pub async fn with(on: Backend, config: &str, vars: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = config.replace("$DIR", &folder.path().display().to_string());
         let path = folder.path().join("chains.yaml");
@@ -84,7 +115,19 @@ impl Site {
         let file = ConfigFile { path, vars: Arc::new(vars), registry: Arc::new(registry) };
         let loaded = file.load().unwrap();
         let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.problems));
-        let queue = Arc::new(RedisQueue::new(RedisOptions::new(Secret::new(redis.url()))).unwrap());
+        let (parts, server) = match on {
+            Backend::Redis => {
+                let options = ServerOptions { append_only: AppendOnly::No, tls: false, args: Vec::new() };
+                let redis = RedisServer::start_with(options);
+                let client = redis::Client::open(redis.url()).unwrap();
+                let raw = client.get_multiplexed_async_connection().await.unwrap();
+                let options = RedisOptions::new(Secret::new(redis.url()));
+                (Contracts::of(Arc::new(RedisQueue::new(options).unwrap())), Some((redis, raw)))
+            }
+            Backend::Embedded => {
+                (Contracts::of(Arc::new(SqliteQueue::new(SqliteOptions::new(folder.path())))), None)
+            }
+        };
         let storages = plan.storages.iter().map(|storage| {
             let name = storage.adapter.name.clone();
             let built =
@@ -93,11 +136,11 @@ impl Site {
         });
         let feed = Feed::default();
         let state = State::new(Parts {
-            queue: queue.clone(),
-            store: queue.clone(),
-            intake: queue.clone(),
-            directory: queue.clone(),
-            chronicle: queue.clone(),
+            queue: parts.queue.clone(),
+            store: parts.store.clone(),
+            intake: parts.intake,
+            directory: parts.directory,
+            chronicle: parts.chronicle.clone(),
             storages: storages.collect(),
             plan,
             file: Some(file.clone()),
@@ -106,10 +149,18 @@ impl Site {
             figures: Arc::new(String::new),
             feed: feed.clone(),
         });
-        let client = redis::Client::open(redis.url()).unwrap();
-        let raw = client.get_multiplexed_async_connection().await.unwrap();
         let router = app(state.clone());
-        Self { redis, raw, queue, state, router, feed, file, folder }
+        Self {
+            server,
+            queue: parts.queue,
+            store: parts.store,
+            chronicle: parts.chronicle,
+            state,
+            router,
+            feed,
+            file,
+            folder,
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -141,14 +192,64 @@ impl Site {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// The ids on a list, the oldest first.
+    pub async fn list(&self, name: &str) -> Vec<String> {
+        let ids = self.queue.peek(&QueueName::new(name), 1000).await.unwrap();
+        ids.iter().map(|id| id.as_str().to_owned()).collect()
+    }
+
+    /// Puts ids on a list.
+    pub async fn push(&self, name: &str, ids: &[&str]) {
+        let ids: Vec<_> = ids.iter().map(|id| (*id).into()).collect();
+        self.queue.push(&QueueName::new(name), &ids).await.unwrap();
+    }
+
+    /// Whether there is a working copy.
+    pub async fn has(&self, n: u32) -> bool {
+        let loaded = self.store.load(&[id(n).as_str().into()]).await.unwrap();
+        matches!(loaded[..], [Loaded::Found { .. }])
+    }
+
+    /// Drops the working copy alone.
+    pub async fn forget(&self, n: u32) {
+        self.store.delete(&id(n).as_str().into()).await.unwrap();
+    }
+
+    /// The Redis of this instance.
+    pub fn server(&mut self) -> &mut RedisServer {
+        &mut self.server.as_mut().expect("an instance on Redis").0
+    }
+
     /// One command to Redis, its parts separated by spaces.
     pub async fn redis<T: FromRedisValue>(&self, line: &str) -> T {
+        let mut raw = self.server.as_ref().expect("an instance on Redis").1.clone();
         let mut words = line.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
         for word in words {
             command.arg(word);
         }
-        command.query_async(&mut self.raw.clone()).await.unwrap_or_else(|e| panic!("{line}: {e}"))
+        command.query_async(&mut raw).await.unwrap_or_else(|e| panic!("{line}: {e}"))
+    }
+}
+
+/// What a backend does for the API.
+struct Contracts {
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn VconStore>,
+    intake: Arc<dyn Intake>,
+    directory: Arc<dyn Directory>,
+    chronicle: Arc<dyn Chronicle>,
+}
+
+impl Contracts {
+    fn of(backend: Arc<impl Queue + VconStore + Intake + Directory + Chronicle + 'static>) -> Self {
+        Self {
+            queue: backend.clone(),
+            store: backend.clone(),
+            intake: backend.clone(),
+            directory: backend.clone(),
+            chronicle: backend,
+        }
     }
 }
 

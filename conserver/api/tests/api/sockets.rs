@@ -6,7 +6,7 @@ use conserver_api::{app, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::site::{Site, small};
+use crate::site::{Backend, Site, small};
 
 struct Served {
     site: Site,
@@ -16,7 +16,7 @@ struct Served {
 }
 
 async fn served() -> Served {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -2,27 +2,35 @@
 
 use std::io::Write;
 
+use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::site::{CHAINS, Site, id, small};
+use crate::site::{Backend, CHAINS, Site, id, on_both, small};
 
-#[tokio::test]
-async fn lists_are_named_in_many_ways() {
-    let site = Site::new().await;
+on_both![
+    lists_are_named_in_many_ways,
+    the_same_request_again_does_nothing,
+    packed_bodies_are_unpacked_within_bounds,
+    hostile_bodies_get_clear_answers,
+    a_batch_tells_about_each,
+    lines_are_read_as_they_come,
+];
+
+async fn lists_are_named_in_many_ways(on: Backend) {
+    let site = Site::new(on).await;
     site.post("/vcon?ingress_lists=a,b", &small(1)).await.expect(201);
     site.post("/vcon?ingress_list=c", &small(1)).await.expect(201);
     let body = small(1).to_string();
     site.call_with("POST /vcon", &[("ingress_list", "d, e")], body).await.expect(201);
     for list in ["a", "b", "c", "d", "e"] {
-        assert_eq!(site.redis::<i64>(&format!("LLEN {list}")).await, 1, "{list}");
+        assert_eq!(site.list(list).await.len(), 1, "{list}");
     }
     let many: Vec<String> = (0..10_000).map(|n| format!("l{n}")).collect();
     site.post(&format!("/vcon?ingress_lists={}", many.join(",")), &small(1)).await.expect(422);
 }
 
-#[tokio::test]
-async fn the_same_request_again_does_nothing() {
-    let site = Site::new().await;
+async fn the_same_request_again_does_nothing(on: Backend) {
+    let site = Site::new(on).await;
     let send = async |key: &str, n: u32| {
         let headers = [("idempotency-key", key)];
         site.call_with("POST /vcon?ingress_lists=in", &headers, small(n).to_string()).await
@@ -32,12 +40,12 @@ async fn the_same_request_again_does_nothing() {
     send("two", 1).await.expect(201);
     send("one", 2).await.expect(409);
     send("", 3).await.expect(400);
-    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, [id(1), id(1)]);
+    assert_eq!(site.list("in").await, [id(1), id(1)]);
 }
 
 #[tokio::test]
 async fn a_trace_goes_along_to_the_list() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let headers = [("traceparent", parent)];
     site.call_with("POST /vcon?ingress_lists=in", &headers, small(1).to_string()).await.expect(201);
@@ -60,10 +68,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-#[tokio::test]
-async fn packed_bodies_are_unpacked_within_bounds() {
+async fn packed_bodies_are_unpacked_within_bounds(on: Backend) {
     let config = format!("conserver: 1\n{CHAINS}\nlimits: {{max_document_bytes: 100kB}}\n");
-    let site = Site::with(&config, &[("REDIS_URL", "redis://here")]).await;
+    let site = Site::with(on, &config, &[("REDIS_URL", "redis://here")]).await;
     let headers = [("content-encoding", "gzip")];
     site.call_with("POST /vcon", &headers, gzip(small(1).to_string().as_bytes())).await.expect(201);
     let bomb = gzip(&vec![b' '; 50_000_000]);
@@ -75,9 +82,8 @@ async fn packed_bodies_are_unpacked_within_bounds() {
     site.call_with("POST /vcon", &[], vec![b' '; 200_000]).await.expect(413);
 }
 
-#[tokio::test]
-async fn hostile_bodies_get_clear_answers() {
-    let site = Site::new().await;
+async fn hostile_bodies_get_clear_answers(on: Backend) {
+    let site = Site::new(on).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let cases: [(Vec<u8>, u16); 8] = [
         (b"\xff\xfe\xff".to_vec(), 422),
@@ -102,9 +108,8 @@ async fn hostile_bodies_get_clear_answers() {
     site.call_with("POST /vcon", &[("content-type", "text/plain")], small(5).to_string()).await.expect(422);
 }
 
-#[tokio::test]
-async fn a_batch_tells_about_each() {
-    let site = Site::new().await;
+async fn a_batch_tells_about_each(on: Backend) {
+    let site = Site::new(on).await;
     let mut broken = small(2);
     broken["uuid"] = json!("x");
     let array = json!([small(1), broken, 5, small(3)]);
@@ -113,7 +118,7 @@ async fn a_batch_tells_about_each() {
         items.as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [201, 422, 422, 201]);
     assert_eq!(items[1]["detail"][0]["type"], "uuid_parsing");
-    assert_eq!(site.redis::<Vec<String>>("LRANGE in 0 -1").await, [id(1), id(3)]);
+    assert_eq!(site.list("in").await, [id(1), id(3)]);
     let lines = format!("{}\n\n{{broken\n{}\n", small(4), small(5));
     let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "b")];
     for expected in [[201, 422, 201], [200, 422, 200]] {
@@ -127,4 +132,53 @@ async fn a_batch_tells_about_each() {
     let items = site.post("/vcons", &json!(many)).await.expect(200).json();
     assert!(items.as_array().unwrap().iter().all(|item| item["status"] == 201));
     assert_eq!(items[349]["uuid"], id(449));
+}
+
+/// A body that comes in pieces of this many bytes.
+fn in_pieces(bytes: &[u8], size: usize) -> Body {
+    let pieces: Vec<_> = bytes
+        .chunks(size)
+        .map(|piece| Ok::<_, std::io::Error>(bytes::Bytes::copy_from_slice(piece)))
+        .collect();
+    Body::from_stream(futures::stream::iter(pieces))
+}
+
+async fn lines_are_read_as_they_come(on: Backend) {
+    let config = format!("conserver: 1\n{CHAINS}\nlimits: {{max_document_bytes: 10kB}}\n");
+    let site = Site::with(on, &config, &[("REDIS_URL", "redis://here")]).await;
+    let mut lines: Vec<Vec<u8>> = (0..300).map(|n| small(n).to_string().into_bytes()).collect();
+    lines[7] = b"{\"vcon\": \"0.4.0\", \"subject\": \"\xff\"}".to_vec();
+    lines[150] = vec![b'x'; 200_000];
+    lines[299] = vec![b' '; 20_000];
+    lines[299].extend(b"5");
+    let body = lines.join(&b"\r\n"[..]);
+    let ndjson = ("content-type", "application/x-ndjson; charset=utf-8");
+    for (headers, body) in [
+        (vec![ndjson], in_pieces(&body, 777)),
+        (vec![ndjson, ("content-encoding", "gzip")], in_pieces(&gzip(&body), 300)),
+    ] {
+        let items = site.call_with("POST /vcons?ingress_lists=in", &headers, body).await.expect(200).json();
+        for (n, item) in items.as_array().unwrap().iter().enumerate() {
+            let expected = if n == 7 {
+                422
+            } else if matches!(n, 150 | 299) {
+                413
+            } else {
+                201
+            };
+            assert_eq!(item["status"], expected, "{n}: {item}");
+        }
+        assert_eq!(items.as_array().unwrap().len(), 300);
+    }
+    assert_eq!(site.list("in").await.len(), 2 * 297);
+    // What was stored before the packing broke is told.
+    let mut broken = gzip(&body[..20_000]);
+    broken.extend(b"no gzip");
+    let headers = [ndjson, ("content-encoding", "gzip")];
+    let error =
+        site.call_with("POST /vcons?ingress_lists=in", &headers, in_pieces(&broken, 100)).await.expect(400);
+    let items = error.json()["items"].as_array().unwrap().len();
+    assert_eq!(site.list("in").await.len(), 2 * 297 + items - 1, "one of them was broken");
+    assert!(items >= 100);
+    assert_eq!(site.call_with("POST /vcons", &[ndjson], "").await.expect(200).json(), json!([]));
 }

@@ -2,18 +2,28 @@
 
 use serde_json::json;
 
-use crate::site::{CHAINS, Site, id, small};
+use crate::site::{Backend, CHAINS, Site, id, on_both, small};
+
+on_both![
+    a_story_is_told_run_by_run_or_why_there_is_none,
+    ids_are_listed_by_date_in_pages_and_by_cursor,
+    many_are_read_at_once_and_null_stands_for_those_that_are_nowhere,
+    a_search_narrows_with_every_term,
+    what_only_a_storage_has_is_brought_back,
+    a_delete_takes_documents_keys_and_copies_along,
+    the_older_format_leaves_where_it_is_wanted,
+];
 
 #[tokio::test]
 async fn a_post_is_stored_indexed_and_on_its_lists() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     let answer = site.post("/vcon?ingress_lists=in&ingress_lists=other", &small(1)).await.expect(201);
     assert_eq!(answer.json()["created_at"], "2026-01-02T03:04:01+00:00");
     assert_eq!(answer.json()["appended"], json!(null));
     assert_eq!(answer.header("x-vcon-server-version"), "dev");
     assert_eq!(answer.header("x-vcon-server-commit"), "unknown");
     for list in ["in", "other"] {
-        assert_eq!(site.redis::<Vec<String>>(&format!("LRANGE {list} 0 -1")).await, [id(1)]);
+        assert_eq!(site.list(list).await, [id(1)]);
     }
     let stored: Vec<u8> = site.redis(&format!("GET vcon:{}", id(1))).await;
     assert_eq!(stored, answer.body);
@@ -24,9 +34,8 @@ async fn a_post_is_stored_indexed_and_on_its_lists() {
     assert_eq!(got.body, answer.body);
 }
 
-#[tokio::test]
-async fn ids_are_listed_by_date_in_pages_and_by_cursor() {
-    let site = Site::new().await;
+async fn ids_are_listed_by_date_in_pages_and_by_cursor(on: Backend) {
+    let site = Site::new(on).await;
     for n in 0..5 {
         site.post("/vcon", &small(n)).await.expect(201);
     }
@@ -50,14 +59,13 @@ async fn ids_are_listed_by_date_in_pages_and_by_cursor() {
 
 #[tokio::test]
 async fn a_bare_id_in_the_sorted_set_is_listed_like_any_other() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     site.redis::<i64>(&format!("ZADD vcons 5 {}", id(7))).await;
     assert_eq!(site.call("GET /vcon").await.json(), json!([id(7)]));
 }
 
-#[tokio::test]
-async fn many_are_read_at_once_and_null_stands_for_those_that_are_nowhere() {
-    let site = Site::new().await;
+async fn many_are_read_at_once_and_null_stands_for_those_that_are_nowhere(on: Backend) {
+    let site = Site::new(on).await;
     site.post("/vcon", &small(1)).await.expect(201);
     let path = format!("GET /vcons?vcon_uuids={}&vcon_uuids={},{}", id(2), id(1), id(2));
     let all = site.call(&path).await.expect(200).json();
@@ -66,9 +74,8 @@ async fn many_are_read_at_once_and_null_stands_for_those_that_are_nowhere() {
     site.call("GET /vcons?vcon_uuids=x").await.expect(422);
 }
 
-#[tokio::test]
-async fn a_search_narrows_with_every_term() {
-    let site = Site::new().await;
+async fn a_search_narrows_with_every_term(on: Backend) {
+    let site = Site::new(on).await;
     for n in [1, 2] {
         site.post("/vcon", &small(n)).await.expect(201);
     }
@@ -80,9 +87,8 @@ async fn a_search_narrows_with_every_term() {
     assert_eq!(error["detail"], "At least one search parameter must be provided");
 }
 
-#[tokio::test]
-async fn what_only_a_storage_has_is_brought_back() {
-    let site = Site::new().await;
+async fn what_only_a_storage_has_is_brought_back(on: Backend) {
+    let site = Site::new(on).await;
     let folder = site.folder.path().join("archive");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(format!("{}.vcon", id(3))), small(3).to_string()).unwrap();
@@ -92,25 +98,30 @@ async fn what_only_a_storage_has_is_brought_back() {
     for answer in answers {
         assert_eq!(answer.expect(200).json()["uuid"], id(3));
     }
-    assert!(site.redis::<bool>(&format!("EXISTS vcon:{}", id(3))).await);
+    assert!(site.has(3).await);
     assert_eq!(site.call("GET /vcon").await.json(), json!([id(3)]));
     let missing = site.call(&format!("GET /vcon/{}", id(4))).await.expect(404).json();
     assert_eq!(missing["detail"], "vCon not found");
 }
 
-#[tokio::test]
-async fn a_delete_takes_documents_keys_and_copies_along() {
-    let site = Site::new().await;
+async fn a_delete_takes_documents_keys_and_copies_along(on: Backend) {
+    let site = Site::new(on).await;
     site.post("/vcon", &small(1)).await.expect(201);
     site.call(&format!("DELETE /vcon/{}", id(1))).await.expect(204);
-    assert_eq!(site.redis::<Vec<String>>("KEYS *").await, Vec::<String>::new());
+    assert!(!site.has(1).await);
+    for found in ["GET /vcon", "GET /vcons/search?name=Ann"] {
+        assert_eq!(site.call(found).await.json(), json!([]));
+    }
+    if on == Backend::Redis {
+        assert_eq!(site.redis::<Vec<String>>("KEYS *").await, Vec::<String>::new());
+    }
     site.call(&format!("DELETE /vcon/{}", id(1))).await.expect(204);
     site.call("DELETE /vcon/x").await.expect(422);
 }
 
 #[tokio::test]
 async fn documents_are_indexed_anew() {
-    let site = Site::new().await;
+    let site = Site::new(Backend::Redis).await;
     for n in [1, 2] {
         site.post("/vcon", &small(n)).await.expect(201);
     }
@@ -119,9 +130,8 @@ async fn documents_are_indexed_anew() {
     assert_eq!(site.call("GET /vcons/search?name=Ann").await.json(), json!([id(1), id(2)]));
 }
 
-#[tokio::test]
-async fn the_older_format_leaves_where_it_is_wanted() {
-    let site = Site::with(CHAINS, &[("EGRESS_FORMAT_VERSION", "0.0.1")]).await;
+async fn the_older_format_leaves_where_it_is_wanted(on: Backend) {
+    let site = Site::with(on, CHAINS, &[("EGRESS_FORMAT_VERSION", "0.0.1")]).await;
     site.post("/vcon", &small(1)).await.expect(201);
     let got = site.call(&format!("GET /vcon/{}", id(1))).await.expect(200).json();
     assert_eq!(got["vcon"], "0.0.1");
@@ -129,16 +139,16 @@ async fn the_older_format_leaves_where_it_is_wanted() {
 
 #[tokio::test]
 async fn without_redis_the_answer_says_when_to_come_back() {
-    let mut site = Site::new().await;
+    let mut site = Site::new(Backend::Redis).await;
     site.post("/vcon", &small(1)).await.expect(201);
-    site.redis.kill();
+    site.server().kill();
     for call in ["GET /vcon", "GET /queues", "GET /vcon/egress?egress_list=out", "GET /dlq?ingress_list=in"] {
         let answer = site.call(call).await.expect(503);
         assert!(!answer.header("retry-after").is_empty(), "{call}");
     }
     assert_eq!(site.post("/vcon", &small(2)).await.expect(503).json()["detail"], "Failed to store vCon");
     site.call("GET /health").await.expect(200);
-    site.redis.restart();
+    site.server().restart();
     for attempt in 0.. {
         let answer = site.post("/vcon", &small(2)).await;
         if answer.status == 201 {
@@ -149,10 +159,9 @@ async fn without_redis_the_answer_says_when_to_come_back() {
     }
 }
 
-#[tokio::test]
-async fn a_story_is_told_run_by_run_or_why_there_is_none() {
-    use conserver_core::story::{Chronicle, Memory, RunStory};
-    let site = Site::new().await;
+async fn a_story_is_told_run_by_run_or_why_there_is_none(on: Backend) {
+    use conserver_core::story::{Memory, RunStory};
+    let site = Site::new(on).await;
     let path = format!("GET /vcon/{}/story", id(1));
     let none = site.call(&path).await.expect(200).json();
     assert_eq!((&none["uuid"], &none["runs"]), (&json!(id(1)), &json!([])));
@@ -165,7 +174,7 @@ async fn a_story_is_told_run_by_run_or_why_there_is_none() {
     });
     let run: RunStory = serde_json::from_value(told.clone()).unwrap();
     let memory = Memory { runs: 1000, age: std::time::Duration::from_secs(60) };
-    site.queue.remember(&[run], memory).await.unwrap();
+    site.chronicle.remember(&[run], memory).await.unwrap();
     let some = site.call(&path).await.expect(200).json();
     assert_eq!((&some["runs"], &some["hint"]), (&json!([told]), &json!(null)));
 }
