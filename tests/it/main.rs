@@ -25,6 +25,7 @@ mod embedded;
 mod exclusive;
 mod generated;
 mod health;
+mod hostile;
 mod jq;
 mod live;
 mod metrics;

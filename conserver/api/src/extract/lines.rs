@@ -12,10 +12,12 @@ use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 
 use super::body::{Budget, Packed, SILENCE, SLOWEST, Share, packed, silent};
-use crate::error::{ApiError, Result, unreadable};
+use crate::error::{ApiError, Result, too_large, unreadable};
 
 /// Packed bytes that are unpacked at once: not much more than a thousand times as many come out.
 const BITE: usize = 1 << 10;
+/// A line that is so many times longer than a document may be is not waited for any longer.
+const ENDLESS: usize = 4;
 /// How long a client may be slower than [`SLOWEST`] in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,8 @@ pub(crate) struct Lines {
     looked: usize,
     /// Whether the line in hand is passed over.
     skipping: bool,
+    /// How much of it was passed over.
+    skipped: usize,
     ended: bool,
     limit: usize,
     read: usize,
@@ -68,6 +72,7 @@ impl Lines {
             held: BytesMut::new(),
             looked: 0,
             skipping: false,
+            skipped: 0,
             ended: false,
             limit,
             read: 0,
@@ -90,6 +95,9 @@ impl Lines {
                     group.push(line);
                 }
                 None if self.ended => break,
+                None if self.skipped / ENDLESS > self.limit => {
+                    return Err(too_large("a line has no end; send one document on each line"));
+                }
                 None => self.fill().await?,
             }
         }
@@ -105,6 +113,7 @@ impl Lines {
                 self.skipping = true;
             }
             if self.skipping {
+                self.skipped += self.held.len();
                 self.held.clear();
                 self.looked = 0;
             }
@@ -122,6 +131,7 @@ impl Lines {
     }
 
     fn line(&mut self, text: BytesMut) -> Line {
+        self.skipped = 0;
         if std::mem::take(&mut self.skipping) || text.len() > self.limit {
             return Line::TooLong;
         }
@@ -153,6 +163,8 @@ impl Lines {
                 self.rest.advance(bite);
                 self.held.extend_from_slice(unpacker.get_ref());
                 unpacker.get_mut().clear();
+                // A little may have become much: others have their turn.
+                tokio::task::yield_now().await;
             }
         }
         self.share.hold(self.held.capacity())
