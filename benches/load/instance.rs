@@ -77,10 +77,21 @@ impl Instance {
         Ok(())
     }
 
+    /// Writes a configuration on this server.
+    pub(crate) fn configure(&self, config: &str) -> anyhow::Result<PathBuf> {
+        let file = self.path("chains.yaml");
+        fs::write(&file, format!("conserver: 1\nredis: {{url: {}}}\n{config}", self.server.url()))?;
+        Ok(file)
+    }
+
+    /// A path in the folder of this instance.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Starts the daemon on this configuration (without its `redis:`) and waits until its workers claim.
     pub(crate) fn daemon(&mut self, config: &str, workers: usize) -> anyhow::Result<Daemon> {
-        let file = self.folder.path().join("chains.yaml");
-        fs::write(&file, format!("conserver: 1\nredis: {{url: {}}}\n{config}", self.server.url()))?;
+        let file = self.configure(config)?;
         let daemon = Daemon::start(&file, workers)?;
         let start = Instant::now();
         while daemon.workers().len() < workers || !self.all_registered(workers)? {
@@ -101,6 +112,15 @@ impl Instance {
     }
 }
 
+/// A command of the program under load, which lies beside this one.
+pub(crate) fn under_load(file: &Path, command: &str) -> anyhow::Result<Command> {
+    let mut program = std::env::current_exe().context("find this program")?;
+    program.set_file_name("conserver-under-load");
+    let mut line = Command::new(&program);
+    line.args([command, "--log", "warn", "-c"]).arg(file).env_remove("REDIS_URL").stdin(Stdio::null());
+    Ok(line)
+}
+
 /// The daemon; stopped in order when dropped.
 pub(crate) struct Daemon {
     child: Child,
@@ -109,20 +129,10 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it on a configuration; does not wait.
     pub(crate) fn start(file: &Path, workers: usize) -> anyhow::Result<Self> {
-        let mut program = std::env::current_exe().context("find this program")?;
-        program.set_file_name("conserver-under-load");
-        let child = Command::new(&program)
-            .args(["run", "--no-api", "--log", "warn", "--workers", &workers.to_string(), "-c"])
-            .arg(file)
-            .env_remove("REDIS_URL")
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| {
-                format!(
-                    "start `{}` (build it: cargo build --release -p conserver-benches)",
-                    program.display()
-                )
-            })?;
+        let mut command = under_load(file, "run")?;
+        let child = command.args(["--no-api", "--workers", &workers.to_string()]).spawn();
+        let child =
+            child.context("start the daemon (build it: cargo build --release -p conserver-benches)")?;
         Ok(Self { child })
     }
 

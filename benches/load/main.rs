@@ -24,6 +24,9 @@ struct Cli {
     /// vCons of 4.4 kB in each round.
     #[arg(long, default_value_t = 60_000)]
     vcons: usize,
+    /// Posts to the API before its memory is compared.
+    #[arg(long, default_value_t = 1_000_000)]
+    posts: u64,
     /// Let Redis write an append-only file, synced each second.
     #[arg(long)]
     aof: bool,
@@ -47,6 +50,8 @@ enum Scenario {
     Latency,
     /// CPU and memory of an idle worker; from start to the first vCon done.
     Idle,
+    /// The API under `wrk`: posts, reads, memory after a million posts.
+    Api,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -61,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Scenario::Embedded,
         Scenario::Latency,
         Scenario::Idle,
+        Scenario::Api,
     ];
     let chosen = if cli.scenarios.is_empty() { all.to_vec() } else { cli.scenarios.clone() };
     for scenario in chosen {
@@ -73,6 +79,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Scenario::Embedded => scenarios::embedded::measure(cli.rounds)?,
             Scenario::Latency => scenarios::latency::measure()?,
             Scenario::Idle => scenarios::idle::measure()?,
+            Scenario::Api => scenarios::api::measure(cli.rounds, cli.posts)?,
         };
         for promise in promises {
             println!("{promise}");

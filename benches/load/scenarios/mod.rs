@@ -1,5 +1,6 @@
 //! A file per scenario; each answers its figures beside what is promised.
 
+pub(crate) mod api;
 pub(crate) mod embedded;
 pub(crate) mod fan_out;
 pub(crate) mod idle;
