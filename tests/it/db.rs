@@ -101,7 +101,7 @@ impl Db {
         let lasting = ["cs:format", "cs:seq", "cs:workers", "cs:sweeper"];
         let kept = |key: &String| {
             !lasting.contains(&key.as_str())
-                && !["cs:w:", "cs:wl:", "cs:dlq:", "cs:lane:"].iter().any(|p| key.starts_with(p))
+                && !["cs:w:", "cs:wl:", "cs:dlq:", "cs:lane:", "cs:story:"].iter().any(|p| key.starts_with(p))
         };
         self.keys("cs:*")
             .into_iter()
