@@ -19,8 +19,10 @@ ingress_auth: {partner: [sesame]}
 ";
 
 /// Calls that have a run of their own, or none, and why.
-const APART: &[(&str, &str)] =
-    &[("POST /config", "it takes away the lists and partners that the other calls need")];
+const APART: &[(&str, &str)] = &[
+    ("POST /config", "it takes away the lists and partners that the other calls need"),
+    ("GET /events", "it answers for ever: `live.rs` listens to it"),
+];
 
 #[test]
 fn the_api_does_what_its_description_says() {

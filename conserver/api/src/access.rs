@@ -82,6 +82,7 @@ pub const CALLS: &[Call] = &[
     call("POST", "/queues/resume", Needs::Operator),
     call("GET", "/workers", Needs::Viewer),
     call("GET", "/chains", Needs::Viewer),
+    call("GET", "/events", Needs::Viewer),
     call("POST", "/chains/{name}/pause", Needs::Operator),
     call("POST", "/chains/{name}/resume", Needs::Operator),
     call("GET", "/config", Needs::Admin),

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use conserver_core::ChainName;
+use conserver_core::event::live::Live;
 use serde::Serialize;
+use serde_json::json;
 
+use crate::hub::Hub;
 use crate::outages::Outages;
 
 /// What was told longer ago says nothing of now.
@@ -18,6 +22,7 @@ pub struct Feed(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     told: RwLock<Option<(Instant, Arc<Standing>)>>,
+    hub: Hub,
 }
 
 /// How the instance stands.
@@ -52,6 +57,29 @@ impl Feed {
     pub fn tell(&self, standing: Standing) {
         let told = Some((Instant::now(), Arc::new(standing)));
         *self.0.told.write().expect("no panic while held") = told;
+    }
+
+    /// Passes on what happened to all who listen, and how many events more there were.
+    pub fn publish(&self, events: &[Live], missed: u64) {
+        if !self.0.hub.is_heard() {
+            return;
+        }
+        for event in events {
+            let chain = event.what.chain().map(ChainName::as_str);
+            self.0.hub.publish(event.what.kind(), chain, &json!(event));
+        }
+        if missed > 0 {
+            self.0.hub.publish("missed", None, &json!({"missed": missed, "why": "many"}));
+        }
+    }
+
+    /// Ends the streams of all who listen, for good.
+    pub fn close(&self) {
+        self.0.hub.close();
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     /// What was told last; `None` if that is too long ago, or never was.

@@ -13,6 +13,7 @@
 //! | `model` | the Python server's rules for a posted vCon |
 //! | `routes` | a file for each family of calls |
 //! | `feed` | what the workers tell, by way of the supervisor |
+//! | `hub` | who listens to what happens |
 //! | `outages` | what workers need and cannot have |
 //! | `fetch` | documents that only storages have, one look for everybody who asks |
 //! | `error` | what is answered when something is wrong |
@@ -26,6 +27,7 @@ mod extract;
 mod feed;
 mod fetch;
 mod gate;
+mod hub;
 mod model;
 mod openapi;
 mod outages;
@@ -48,7 +50,9 @@ pub use serve::serve;
 pub use state::{Parts, State};
 pub use tls::Tls;
 
-use routes::{batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, story, vcons};
+use routes::{
+    batch, chains, config, docs, egress, events, health, ingest, letters, metrics, queues, story, vcons,
+};
 
 /// The router.
 pub fn app(state: State) -> Router {
@@ -98,6 +102,7 @@ fn routes(router: Router<State>, prefix: &str) -> Router<State> {
         .route(&at("/queues/resume"), post(queues::resume))
         .route(&at("/workers"), get(queues::workers))
         .route(&at("/chains"), get(chains::chains))
+        .route(&at("/events"), get(events::events))
         .route(&at("/chains/{name}/pause"), post(chains::pause))
         .route(&at("/chains/{name}/resume"), post(chains::resume))
         .route(&at("/config"), get(config::read).post(config::write))

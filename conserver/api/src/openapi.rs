@@ -11,7 +11,7 @@ use utoipa::{OpenApi, ToSchema, openapi};
 use crate::access::{CALLS, Needs};
 use crate::error::ErrorBody;
 use crate::routes::{
-    batch, chains, config, docs, egress, health, ingest, letters, metrics, queues, story, vcons,
+    batch, chains, config, docs, egress, events, health, ingest, letters, metrics, queues, story, vcons,
 };
 
 #[derive(OpenApi)]
@@ -62,6 +62,7 @@ use crate::routes::{
         queues::resume,
         queues::workers,
         chains::chains,
+        events::events,
         chains::pause,
         chains::resume,
         config::read,

@@ -5,6 +5,7 @@ pub(crate) mod chains;
 pub(crate) mod config;
 pub(crate) mod docs;
 pub(crate) mod egress;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod ingest;
 pub(crate) mod letters;

@@ -130,6 +130,8 @@ impl State {
             door.keep_keys(&before.door);
         }
         *self.live.write().expect("no panic while held") = Arc::new(Live { plan, door });
+        // Whoever listens comes again, with a key that still opens.
+        self.feed.hub().dismiss();
     }
 
     /// Whether anybody may do anything, because there is no key.

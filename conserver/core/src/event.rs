@@ -5,18 +5,20 @@
 //! `debug` = per vCon. No event carries a body or a secret; ids are fields, never labels.
 
 mod instance;
+pub mod live;
 mod webhook;
 
 use std::time::Duration;
 
 use conserver_vcon::VconId;
 
+use self::live::Happening;
 use crate::figure::{self, Label};
 use crate::{ChainName, Error, LinkName, QueueName, StorageName};
 
 pub use instance::{
-    BatchSettled, BuildKnown, ChildEnded, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld, RedisSeen,
-    VconsEnqueued, VconsRecovered, WorkerRuns,
+    BatchSettled, BuildKnown, ChildEnded, ChildStarted, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld,
+    RedisSeen, VconsEnqueued, VconsRecovered, WorkerRuns,
 };
 pub use webhook::{MediaPostFailed, RefusalPassedOver, WebhookAnswered, WebhookFailed, WebhookUnset};
 
@@ -53,6 +55,21 @@ pub struct VconFinished<'a> {
     pub end: &'static str,
     /// From claim to settlement.
     pub took: Duration,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure<'a>>,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// Class of the error, where it is known.
+    pub reason: Option<&'a str>,
+    /// The link that failed.
+    pub link: Option<&'a LinkName>,
+    /// The storage that failed.
+    pub storage: Option<&'a StorageName>,
+    /// One line.
+    pub error: &'a str,
 }
 
 impl VconFinished<'_> {
@@ -69,6 +86,19 @@ impl VconFinished<'_> {
             figure::PROCESSED.add(&[chain], 1);
             figure::PROCESSING_TIME.observe(&[chain], self.took.as_secs_f64());
         }
+        live::settled(|| Happening::Settled {
+            chain: self.chain.clone(),
+            list: self.list.clone(),
+            vcon: self.id.clone(),
+            outcome: self.end.to_owned(),
+            ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            why: self.failure.map(|failure| live::Why {
+                reason: failure.reason.map(str::to_owned),
+                link: failure.link.cloned(),
+                storage: failure.storage.cloned(),
+                error: live::shortened(failure.error),
+            }),
+        });
     }
 }
 
@@ -115,6 +145,7 @@ impl VconDead<'_> {
     pub fn emit(&self) {
         tracing::warn!(chain = %self.chain, vcon = %self.id, dlq = %self.dlq, reason = self.reason, error = self.error, "dead letter");
         figure::DLQ.add(&[Label::Text(self.dlq.as_str()), Label::Text(self.reason)], 1);
+        live::dead_letter(Some(self.chain), Some(self.dlq), self.id, self.reason, self.error);
     }
 }
 
@@ -204,7 +235,9 @@ impl StorageRefused<'_> {
     pub fn emit(&self) {
         tracing::warn!(storage = %self.storage, vcon = %self.id, reason = %self.error.kind(), error = %self.error.chain(), "storage refused a vCon");
         let dlq = self.storage.dead_letters();
-        figure::DLQ.add(&[Label::Text(dlq.as_str()), Label::Word(self.error.kind().as_str())], 1);
+        let reason = self.error.kind().as_str();
+        figure::DLQ.add(&[Label::Text(dlq.as_str()), Label::Word(reason)], 1);
+        live::dead_letter(None, Some(&dlq), self.id, reason, &self.error.chain());
     }
 }
 
@@ -262,8 +295,13 @@ impl BreakerChanged<'_> {
         match (self.was, self.state) {
             ("closed", "open" | "half-open") => figure::BREAKER_OPEN.change(&[guards], 1.0),
             ("open" | "half-open", "closed") => figure::BREAKER_OPEN.change(&[guards], -1.0),
-            _ => {}
+            _ => return,
         }
+        live::state(|| Happening::Breaker {
+            name: self.guards.to_owned(),
+            state: self.state.to_owned(),
+            pid: std::process::id(),
+        });
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
                 None if supervised => String::new(),
                 None => figures::text(&figures::of_this_process()),
             }),
-            feed,
+            feed: feed.clone(),
         });
         let address = address(&state, args.listen.as_ref().unwrap_or(&settings.api.listen));
         let tls = settings.api.tls.as_ref().map(Tls::new).transpose();
@@ -74,8 +74,15 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
         })?;
         tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "API listening");
         let reload = tokio::spawn(reload(state.clone(), config, tls.clone()));
+        let pulse = tokio::spawn(state.clone().pulse());
+        let stop = async {
+            stop.await;
+            // Streams of events would keep the server from ending.
+            feed.close();
+        };
         conserver_api::serve(listener, conserver_api::app(state), tls, stop).await?;
         reload.abort();
+        pulse.abort();
         figures::flush();
         Ok(Exit::Ok)
     })
@@ -156,8 +163,9 @@ async fn listen(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>, fee
     let Some(mut inbox) = inbox else { return std::future::pending().await };
     let mut meter = Meter::default();
     while let Some(message) = inbox.recv().await {
-        if let Message::News(Told { figures, outages }) = message {
+        if let Message::News(Told { figures, outages, events, missed }) = message {
             feed.tell(Standing { rates: meter.read(Clock::now(), &figures), outages });
+            feed.publish(&events, missed);
             told.send_replace(Some(figures));
         }
     }

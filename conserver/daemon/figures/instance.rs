@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conserver_api::Outages;
+use conserver_core::event::live::{self, Live};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +14,8 @@ use super::told::Told;
 
 /// A child that has told nothing for this long is stopped or hangs: how it stood then says nothing of now.
 const STALE: Duration = Duration::from_secs(10);
+/// Events that wait for the API.
+const MOST_EVENTS: usize = 2000;
 /// Longer than any snapshot.
 const LONGEST_LINE: usize = 64 << 20;
 
@@ -28,6 +31,10 @@ struct Shared {
     /// What children that ended had counted.
     ended: Snapshot,
     children: BTreeMap<u32, Child>,
+    /// What happened in children since the API was last told.
+    events: Vec<Live>,
+    /// How many events more there were.
+    missed: u64,
 }
 
 struct Child {
@@ -80,15 +87,25 @@ impl Instance {
 
     /// All that the API is told.
     pub(crate) fn news(&self) -> Told {
+        let (own, missed) = live::take();
+        let figures = self.figures();
+        let mut shared = self.lock();
         let mut outages = Outages::default();
-        for child in self.lock().children.values().filter(|child| child.is_fresh()) {
+        for child in shared.children.values().filter(|child| child.is_fresh()) {
             outages.add(&child.told.outages);
         }
-        Told { figures: self.figures(), outages }
+        let mut events = std::mem::take(&mut shared.events);
+        events.extend(own);
+        Told { figures, outages, events, missed: missed + std::mem::take(&mut shared.missed) }
     }
 
-    fn told(&self, pid: u32, told: Told) {
-        self.lock().children.insert(pid, Child { at: Instant::now(), told });
+    fn told(&self, pid: u32, mut told: Told) {
+        let mut shared = self.lock();
+        // While there is no API, nobody takes them away.
+        let room = MOST_EVENTS.saturating_sub(shared.events.len());
+        shared.missed += told.missed + told.events.len().saturating_sub(room) as u64;
+        shared.events.extend(std::mem::take(&mut told.events).into_iter().take(room));
+        shared.children.insert(pid, Child { at: Instant::now(), told });
     }
 
     fn ended(&self, pid: u32) {

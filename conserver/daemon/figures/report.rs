@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use conserver_core::event::live;
+
 use super::{EVERY, Told};
 
 /// Asks the thread to tell at once, and to say when it has.
@@ -23,6 +25,7 @@ pub(crate) fn report() -> std::io::Result<()> {
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     let (ask, asked) = channel();
     if ASK.set(ask).is_ok() {
+        live::keep();
         std::thread::Builder::new()
             .name("figures".to_owned())
             .spawn(move || tell(File::from(pipe), &asked))?;

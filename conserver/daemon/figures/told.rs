@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use conserver_api::Outages;
+use conserver_core::event::live::{self, Live};
 use serde::{Deserialize, Serialize};
 
 use super::of_this_process;
@@ -15,6 +16,10 @@ pub(crate) struct Told {
     pub(crate) figures: Snapshot,
     /// What workers need and cannot have.
     pub(crate) outages: Outages,
+    /// What happened since the last line, or some of it.
+    pub(crate) events: Vec<Live>,
+    /// How many events more there were.
+    pub(crate) missed: u64,
 }
 
 type Look = Box<dyn Fn() -> Outages + Send + Sync>;
@@ -31,6 +36,8 @@ pub(crate) fn outages_by(look: impl Fn() -> Outages + Send + Sync + 'static) {
 impl Told {
     /// What this process has to tell now.
     pub(super) fn of_this_process() -> Self {
-        Self { figures: of_this_process(), outages: OUTAGES.get().map(|look| look()).unwrap_or_default() }
+        let (events, missed) = live::take();
+        let outages = OUTAGES.get().map(|look| look()).unwrap_or_default();
+        Self { figures: of_this_process(), outages, events, missed }
     }
 }

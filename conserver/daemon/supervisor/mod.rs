@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use conserver_core::backend::Gravity;
 use conserver_core::config::Plan;
-use conserver_core::event::{ChildEnded, ConfigChanged, VconsRecovered};
+use conserver_core::event::{ChildEnded, ChildStarted, ConfigChanged, VconsRecovered, live};
 use conserver_core::queue::Strikes;
 use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -159,6 +159,7 @@ impl Supervisor {
             _ = signals.terminate.recv() => return Ok(Exit::Ok),
             _ = signals.interrupt.recv() => return Ok(Exit::Ok),
         }
+        live::keep();
         tokio::spawn(figures::watch(self.backend.clone(), self.plans.subscribe()));
         self.start_due();
         let mut tick = tokio::time::interval(TICK);
@@ -238,7 +239,7 @@ impl Supervisor {
             let Some(place) = self.places.get_mut(&role) else { continue };
             match started {
                 Ok(process) => {
-                    tracing::debug!(?role, pid = process.pid, "child started");
+                    ChildStarted { role: role.as_str(), pid: process.pid }.emit();
                     place.process = Some(process);
                 }
                 Err(error) => {
@@ -252,7 +253,7 @@ impl Supervisor {
     async fn child_ended(&mut self, role: Role, status: ExitStatus) {
         let Some(place) = self.places.get_mut(&role) else { return };
         let Some(process) = place.process.take() else { return };
-        ChildEnded { role: role.as_str(), cause: death::cause(status) }.emit();
+        ChildEnded { pid: process.pid, role: role.as_str(), cause: death::cause(status) }.emit();
         let now = Instant::now();
         let expected =
             matches!(status.code(), Some(c) if c == Exit::Recovered.code() || c == Exit::Stuck.code());
@@ -295,7 +296,8 @@ impl Supervisor {
                         poison = recovered.poison.len(),
                         "a worker ended; recovered what it held"
                     );
-                    VconsRecovered { recovered: &recovered, signal: &dead.strikes.signal }.emit();
+                    let signal = &dead.strikes.signal;
+                    VconsRecovered { recovered: &recovered, signal, pid: dead.pid }.emit();
                 }
                 Err(error) => {
                     tracing::warn!(error = %error.chain(), "cannot recover a worker yet");

@@ -96,7 +96,7 @@ impl Recovery {
     async fn recover(&self, worker: &WorkerStatus, why: &str) -> conserver_core::Result<()> {
         let recovered = self.backend.queue.recover(&worker.info.id, &Strikes::none()).await?;
         tracing::warn!(worker = %worker.info.id, host = worker.info.host, why, vcons = recovered.returned, "recovered a worker");
-        VconsRecovered { recovered: &recovered, signal: "" }.emit();
+        VconsRecovered { recovered: &recovered, signal: "", pid: worker.info.pid }.emit();
         Ok(())
     }
 }

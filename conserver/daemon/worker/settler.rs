@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conserver_core::event::{BatchSettled, VconDead, VconFinished};
+use conserver_core::event::{BatchSettled, Failure, VconDead, VconFinished};
 use conserver_core::queue::{End, Queue, Settled, Settlement};
 use conserver_core::{ErrorKind, WorkerId};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -125,8 +125,27 @@ impl Settler {
             VconDead { chain, id, dlq, reason, error }.emit();
         }
         let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
-        VconFinished { chain, list: &entry.list, id: &entry.id, end, took }.emit();
+        let failure = failure(&settlement.end, answer);
+        VconFinished { chain, list: &entry.list, id: &entry.id, end, took, failure }.emit();
         self.chronicler.note(settlement, course, end, &Told { chain, took, refusal });
+    }
+}
+
+/// Why a run failed, if it did.
+fn failure<'a>(end: &'a End, answer: &'a Settled) -> Option<Failure<'a>> {
+    let unknown = |error| Failure { reason: None, link: None, storage: None, error };
+    match (end, answer) {
+        (_, Settled::Refused(error)) => {
+            Some(Failure { reason: Some(ErrorKind::WrongType.as_str()), ..unknown(error) })
+        }
+        (End::Dead { letter, .. }, _) => Some(Failure {
+            reason: Some(&letter.reason),
+            link: letter.link.as_ref(),
+            storage: letter.storage.as_ref(),
+            error: &letter.error,
+        }),
+        (End::Retry { tries, .. }, _) => tries.last_error.as_deref().map(unknown),
+        (End::Finish(_) | End::GiveBack, _) => None,
     }
 }
 

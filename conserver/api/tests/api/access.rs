@@ -53,7 +53,12 @@ async fn every_call_answers_every_role_as_the_table_says(on: Backend) {
                     .path
                     .replace("{vcon_uuid}", "018f2a4b-0000-8000-9dd8-000000000001")
                     .replace("{name}", "main");
-                let query = if call.needs == Needs::Ingest { "?ingress_lists=in" } else { "" };
+                let query = match call {
+                    call if call.needs == Needs::Ingest => "?ingress_lists=in",
+                    // A stream would not end; this is refused after the key was looked at.
+                    call if call.path == "/events" => "?kind=nothing",
+                    _ => "",
+                };
                 let line = format!("{} {prefix}{path}{query}", call.method);
                 let headers = if key.is_empty() { vec![] } else { vec![("x-conserver-api-token", key)] };
                 let answer = site.call_with(&line, &headers, "").await;

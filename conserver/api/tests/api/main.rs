@@ -11,6 +11,7 @@
 mod access;
 mod config;
 mod docs;
+mod events;
 mod letters;
 mod lists;
 mod site;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use conserver_vcon::VconId;
 
-use crate::QueueName;
+use super::live::{self, Happening};
 use crate::figure::{self, Label};
 use crate::queue::{ListStatus, Recovered};
+use crate::{ErrorKind, QueueName};
 
 /// A batch of settlements was confirmed.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub struct VconsRecovered<'a> {
     pub recovered: &'a Recovered,
     /// What the worker died of.
     pub signal: &'a str,
+    /// Its process.
+    pub pid: u32,
 }
 
 impl VconsRecovered<'_> {
@@ -90,16 +93,39 @@ impl VconsRecovered<'_> {
     pub fn emit(&self) {
         for id in &self.recovered.poison {
             tracing::error!(vcon = %id, signal = self.signal, "dead letter: poison");
+            live::dead_letter(None, None, id, ErrorKind::Poison.as_str(), self.signal);
         }
+        let (state, vcons) = ("recovered".to_owned(), Some(self.recovered.returned));
+        live::state(|| Happening::Worker { state, pid: self.pid, role: None, cause: None, vcons });
         figure::RECOVERED.add(&[], self.recovered.returned);
         figure::SUSPECTS.add(&[], self.recovered.suspects.len() as u64);
         figure::POISON.add(&[], self.recovered.poison.len() as u64);
     }
 }
 
+/// A child of the supervisor was started.
+#[derive(Debug)]
+pub struct ChildStarted {
+    /// `worker`, `suspects`, `api`.
+    pub role: &'static str,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl ChildStarted {
+    /// At debug: a worker says itself that it started, and on what.
+    pub fn emit(&self) {
+        tracing::debug!(role = self.role, pid = self.pid, "child started");
+        let (state, role) = ("started".to_owned(), Some(self.role.to_owned()));
+        live::state(|| Happening::Worker { state, pid: self.pid, role, cause: None, vcons: None });
+    }
+}
+
 /// A child of the supervisor ended.
 #[derive(Debug)]
 pub struct ChildEnded {
+    /// Its process.
+    pub pid: u32,
     /// `worker`, `suspects`, `api`.
     pub role: &'static str,
     /// `ok`, `failed`, `stuck`, `recovered`, or the signal.
@@ -110,6 +136,9 @@ impl ChildEnded {
     /// Only counted: what becomes of it is told with what it held.
     pub fn emit(&self) {
         figure::WORKER_ENDS.add(&[Label::Word(self.role), Label::Word(self.cause)], 1);
+        let (state, role) = ("ended".to_owned(), Some(self.role.to_owned()));
+        let cause = Some(self.cause.to_owned());
+        live::state(|| Happening::Worker { state, pid: self.pid, role, cause, vcons: None });
     }
 }
 
