@@ -16,8 +16,8 @@ use crate::error::{ApiError, Result, too_large, unreadable};
 
 /// Packed bytes that are unpacked at once: not much more than a thousand times as many come out.
 const BITE: usize = 1 << 10;
-/// A line that is so many times longer than a document may be is not waited for any longer.
-const ENDLESS: usize = 4;
+/// A line that is so many times longer than a document may be, and longer than this, is not waited for any longer.
+const ENDLESS: (usize, usize) = (4, 4 << 20);
 /// How long a client may be slower than [`SLOWEST`] in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -95,7 +95,7 @@ impl Lines {
                     group.push(line);
                 }
                 None if self.ended => break,
-                None if self.skipped / ENDLESS > self.limit => {
+                None if self.skipped / ENDLESS.0 > self.limit && self.skipped > ENDLESS.1 => {
                     return Err(too_large("a line has no end; send one document on each line"));
                 }
                 None => self.fill().await?,
