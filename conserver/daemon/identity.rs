@@ -37,6 +37,12 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
     fields(pid).is_some_and(|fields| fields.starts_with('T'))
 }
 
+/// Whether a process was started by this one.
+pub(crate) fn is_child(pid: u32) -> bool {
+    let parent = fields(pid).and_then(|fields| fields.split_whitespace().nth(1)?.parse().ok());
+    parent == Some(std::process::id())
+}
+
 /// Ends a process that can do nothing about it. That it has gone meanwhile is as good.
 pub(crate) fn kill(pid: u32) {
     if let Some(pid) = Pid::from_raw(pid.cast_signed()) {

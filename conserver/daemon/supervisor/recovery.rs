@@ -41,10 +41,13 @@ impl Recovery {
     /// wait until it was reached for one full lease without a break: whoever lives has renewed by then.
     pub(crate) async fn of_others(&self) -> conserver_core::Result<()> {
         let reached = self.backend.inspect.reached_since().await;
-        let workers = self.backend.queue.workers().await?;
+        let workers = self.backend.queue.workers().await;
         if reached.is_none_or(|since: Instant| since.elapsed() < LEASE) {
-            return self.free_backend(&workers).await;
+            // Who stopped at the worst instant keeps others from reading, too.
+            self.free_backend(&workers.unwrap_or_default()).await;
+            return Ok(());
         }
+        let workers = workers?;
         for worker in workers {
             let ours = worker.info.realm == self.realm;
             // One of ours that still lives may be stopped or starved; it is treated like any other host's.
@@ -58,10 +61,10 @@ impl Recovery {
 
     /// Ends a worker that was stopped in the middle of a transaction: nobody else on this machine can write until it
     /// ends, and what it began is undone with it.
-    async fn free_backend(&self, workers: &[WorkerStatus]) -> conserver_core::Result<()> {
-        let Some(pid) = self.backend.inspect.held_up_by().await else { return Ok(()) };
-        let ours = workers.iter().map(|worker| &worker.info).find(|info| info.pid == pid);
-        let is_ours = ours.is_some_and(|info| info.realm == self.realm && identity::is_alive(info));
+    async fn free_backend(&self, workers: &[WorkerStatus]) {
+        let Some(pid) = self.backend.inspect.held_up_by().await else { return };
+        let mut ours = workers.iter().map(|worker| &worker.info).filter(|info| info.realm == self.realm);
+        let is_ours = identity::is_child(pid) || ours.any(|info| info.pid == pid && identity::is_alive(info));
         if is_ours && identity::is_stopped(pid) {
             tracing::warn!(
                 pid,
@@ -76,7 +79,6 @@ impl Recovery {
                 );
             }
         }
-        Ok(())
     }
 
     /// Recovers a child of ours that ended.
