@@ -43,7 +43,13 @@ fn a_worker_that_is_stopped_while_it_writes_is_ended() {
     until("a worker in the middle of a transaction", || {
         for worker in field.daemon.usual_workers() {
             worker.signal(Signal::STOP);
-            if field.file.holder() == Some(worker.pid) {
+            let holds = || field.file.holder() == Some(worker.pid);
+            // A thread may still come to its commit before the signal reaches it.
+            let is_still = || {
+                std::thread::sleep(Duration::from_millis(100));
+                holds()
+            };
+            if holds() && is_still() {
                 caught = Some(worker);
                 return true;
             }
