@@ -1,5 +1,8 @@
 //! Collects problems, each at its place, and knows whether they leave a plan.
 
+use std::time::Duration;
+
+use super::coerce::DurationText;
 use super::nearest;
 use super::plan::Dialect;
 use super::problem::{Problem, Severity};
@@ -107,6 +110,15 @@ impl<'a> Report<'a> {
     /// Whether what stands at this path, or all around it, was told to be wrong.
     pub(crate) fn is_wrong(&self, path: &Path) -> bool {
         self.wrong.iter().any(|wrong| path.is_within(wrong))
+    }
+
+    /// A duration of the file; a bare number is seconds, with a word about it.
+    pub(crate) fn duration(&mut self, text: DurationText, path: &Path) -> Duration {
+        if text.bare {
+            let hint = format!("write `{}s`", text.value.as_secs_f64());
+            self.warning(path, "a bare number is taken as seconds").hint(hint);
+        }
+        text.value
     }
 
     /// The problems in the order of the file, and whether they leave a plan.

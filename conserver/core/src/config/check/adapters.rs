@@ -171,17 +171,21 @@ impl One<'_> {
             let path = self.path.key("retry");
             RetryOptions {
                 attempts: raw.attempts.map_or(defaults.retry.attempts, Into::into),
-                delay: duration(raw.delay, &path.key("delay"), report).unwrap_or(defaults.retry.delay),
-                max_delay: duration(raw.max_delay, &path.key("max_delay"), report)
-                    .unwrap_or(defaults.retry.max_delay),
+                delay: raw
+                    .delay
+                    .map_or(defaults.retry.delay, |text| report.duration(text, &path.key("delay"))),
+                max_delay: raw
+                    .max_delay
+                    .map_or(defaults.retry.max_delay, |text| report.duration(text, &path.key("max_delay"))),
             }
         });
         let breaker = self.policy.breaker.map_or(defaults.breaker.clone(), |raw| {
             let path = self.path.key("breaker");
             BreakerOptions {
                 failures: raw.failures.unwrap_or(defaults.breaker.failures),
-                cooldown: duration(raw.cooldown, &path.key("cooldown"), report)
-                    .unwrap_or(defaults.breaker.cooldown),
+                cooldown: raw
+                    .cooldown
+                    .map_or(defaults.breaker.cooldown, |text| report.duration(text, &path.key("cooldown"))),
             }
         });
         if self.policy.rate_limit.is_some_and(|rate| rate <= 0.0) {
@@ -209,15 +213,5 @@ pub(super) fn timeout(text: Option<DurationText>, path: &Path, report: &mut Repo
     if text.value.is_zero() {
         report.error(path, "a timeout of zero lets nothing finish").hint("leave it out for none");
     }
-    duration(Some(text), path, report)
-}
-
-/// A duration; a bare number is seconds, with a word about it.
-pub(super) fn duration(text: Option<DurationText>, path: &Path, report: &mut Report<'_>) -> Option<Duration> {
-    let text = text?;
-    if text.bare {
-        let hint = format!("write `{}s`", text.value.as_secs_f64());
-        report.warning(path, "a bare number is taken as seconds").hint(hint);
-    }
-    Some(text.value)
+    Some(report.duration(text, path))
 }

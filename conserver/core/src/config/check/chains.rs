@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::adapters::{Adapters, duration, timeout};
+use super::adapters::{Adapters, timeout};
 use crate::config::nearest;
 use crate::config::plan::{ChainPlan, Dialect, OnStorageError, RedeliveryOptions};
 use crate::config::raw::{OnStorageErrorWord, RawChain, RawFile, RawName};
@@ -208,10 +208,13 @@ impl One<'_> {
         let path = self.path.key("retry");
         RedeliveryOptions {
             attempts: raw.attempts.map_or(defaults.attempts, Into::into),
-            delay: duration(raw.delay, &path.key("delay"), report).unwrap_or(defaults.delay),
-            max_delay: duration(raw.max_delay, &path.key("max_delay"), report).unwrap_or(defaults.max_delay),
-            give_up_after: duration(raw.give_up_after, &path.key("give_up_after"), report)
-                .unwrap_or(defaults.give_up_after),
+            delay: raw.delay.map_or(defaults.delay, |text| report.duration(text, &path.key("delay"))),
+            max_delay: raw
+                .max_delay
+                .map_or(defaults.max_delay, |text| report.duration(text, &path.key("max_delay"))),
+            give_up_after: raw
+                .give_up_after
+                .map_or(defaults.give_up_after, |text| report.duration(text, &path.key("give_up_after"))),
         }
     }
 }

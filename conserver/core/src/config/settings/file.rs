@@ -1,12 +1,10 @@
 //! Settings that the file overrides, and defaults that depend on its dialect.
 
-use std::time::Duration;
-
 use conserver_vcon::BodyShape;
 
 use super::environment::{is_address, root_path};
 use super::{ApiKey, Delivery, Role, Settings, TlsFiles};
-use crate::config::coerce::{DurationText, OneOrMany, Size, Text};
+use crate::config::coerce::{OneOrMany, Size, Text};
 use crate::config::env::{self, Vars};
 use crate::config::plan::Dialect;
 use crate::config::raw::{BodyShapeWord, RawApi, RawFile};
@@ -38,13 +36,13 @@ pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, rep
         Some(BodyShapeWord::Text) => settings.body_shape = BodyShape::Text,
         None => {}
     }
-    if let Some(text) = &raw.drain_timeout {
-        settings.drain_timeout = duration(text, &Path::root().key("drain_timeout"), "30s", report);
+    if let Some(text) = raw.drain_timeout {
+        settings.drain_timeout = report.duration(text, &Path::root().key("drain_timeout"));
     }
     if let Some(stories) = &raw.stories {
         settings.stories.runs = stories.runs.unwrap_or(settings.stories.runs);
-        if let Some(text) = &stories.age {
-            settings.stories.age = duration(text, &Path::root().key("stories").key("age"), "24h", report);
+        if let Some(text) = stories.age {
+            settings.stories.age = report.duration(text, &Path::root().key("stories").key("age"));
         }
     }
     limits(settings, raw, report);
@@ -64,13 +62,6 @@ pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, rep
         let keys = keys.iter().map(|Text(key)| Secret::new(key.as_str())).filter(|key| !key.is_empty());
         settings.api.ingress_auth.insert(QueueName::new(list), keys.collect());
     }
-}
-
-fn duration(text: &DurationText, path: &Path, example: &str, report: &mut Report<'_>) -> Duration {
-    if text.bare {
-        report.warning(path, "a bare number is taken as seconds").hint(format!("write `{example}`"));
-    }
-    text.value
 }
 
 /// A file in the Python server's dialect always means Redis; one in ours only if somebody names it.
