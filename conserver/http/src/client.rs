@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use conserver_core::{Class, Error, ErrorKind, Result};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Method, StatusCode};
 use rustls::pki_types::CertificateDer;
@@ -24,6 +24,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(20);
 /// No server has a reason to send us further round.
 const REDIRECTS: usize = 3;
+
+/// Says what a request is about, so that its repetition is known for one.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A client of HTTP/1.1, made when it is first used. Its connections are kept and shared by all who use it.
 ///

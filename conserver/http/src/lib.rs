@@ -21,6 +21,6 @@ pub mod webhook;
 
 pub use address::Address;
 pub use answer::Answer;
-pub use client::{HttpClient, Request};
+pub use client::{HttpClient, IDEMPOTENCY_KEY, Request};
 pub use reqwest::Method;
 pub use reqwest::header;

@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use crate::sign::hex;
+
 /// For how many vCons something is kept; the oldest goes first.
 const KEPT: usize = 4096;
 
@@ -38,7 +40,7 @@ impl Key {
 
     /// The key as hexadecimal digits.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 }
 

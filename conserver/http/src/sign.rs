@@ -11,8 +11,13 @@ pub fn signature(secret: &Secret, body: &Bytes) -> HeaderValue {
     let key = secret.expose().as_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("sha256={hex}")).expect("hexadecimal digits stand in headers")
+    HeaderValue::try_from(format!("sha256={}", hex(&mac.finalize().into_bytes())))
+        .expect("hexadecimal digits stand in headers")
+}
+
+/// Hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

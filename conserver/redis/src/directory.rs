@@ -5,11 +5,11 @@ use conserver_core::Result;
 use conserver_core::directory::{CreatedRange, Dated, Directory, PartyTerms};
 use conserver_core::queue::Paging;
 use conserver_core::vcon::VconId;
-use redis::{Cmd, Value};
+use redis::Cmd;
 
 use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{array, count, text, texts, unexpected};
+use crate::reply::{count, page, texts, unexpected};
 
 /// Entries that one step of a cursor reads at least: those of the cursor's own second are passed over.
 const STEP: usize = 100;
@@ -112,9 +112,7 @@ impl Directory for RedisQueue {
     async fn documents(&self, from: Option<&str>) -> Result<(Vec<VconId>, Option<String>)> {
         let mut command = redis::cmd("SCAN");
         command.arg(from.unwrap_or("0")).arg("MATCH").arg("vcon:*").arg("COUNT").arg(SCAN);
-        let mut answer = array(self.client.command("look through all documents", &command).await?, "SCAN")?;
-        let keys = texts(answer.pop().unwrap_or(Value::Nil), "SCAN")?;
-        let next = answer.pop().and_then(text).ok_or_else(|| unexpected("SCAN"))?;
+        let (next, keys) = page(self.client.command("look through all documents", &command).await?, "SCAN")?;
         let ids = keys.iter().filter_map(|key| key.strip_prefix("vcon:")).map(VconId::from).collect();
         Ok((ids, (next != "0").then_some(next)))
     }

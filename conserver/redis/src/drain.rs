@@ -6,7 +6,7 @@ use redis::Value;
 
 use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{array, count, integer, text, unexpected};
+use crate::reply::{array, count, page, text, unexpected};
 use crate::settle::millis;
 
 /// One drain script returns about this many ids, so that no script holds Redis up.
@@ -74,14 +74,14 @@ impl RedisQueue {
     /// Keys of a pattern, with `SCAN` and never `KEYS`.
     pub(crate) async fn scan(&self, pattern: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        let mut cursor = 0;
+        let mut cursor = "0".to_owned();
         loop {
             let mut command = redis::cmd("SCAN");
-            command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
-            let mut page = array(self.client.command("scan our keys", &command).await?, "SCAN")?.into_iter();
-            cursor = integer(&page.next().unwrap_or(Value::Nil), "SCAN")?;
-            found.extend(array(page.next().unwrap_or(Value::Nil), "SCAN")?.into_iter().filter_map(text));
-            if cursor == 0 {
+            command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
+            let (next, keys) = page(self.client.command("scan our keys", &command).await?, "SCAN")?;
+            found.extend(keys);
+            cursor = next;
+            if cursor == "0" {
                 found.sort_unstable();
                 // A scan may answer a key twice.
                 found.dedup();

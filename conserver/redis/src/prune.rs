@@ -7,13 +7,12 @@ use std::collections::HashMap;
 
 use conserver_core::Result;
 use conserver_core::vcon::VconId;
-use redis::Value;
 
 use crate::directory::member_id;
 use crate::keys;
 use crate::migrate::Migration;
 use crate::queue::RedisQueue;
-use crate::reply::{array, count, text, texts, unexpected};
+use crate::reply::{count, page};
 
 /// Entries, or keys, that one step looks at.
 const SCAN: usize = 1000;
@@ -124,12 +123,4 @@ impl<F: AsyncFn(&VconId) -> Result<bool>> Absent<F> {
         self.known.insert(id.clone(), is_stored);
         Ok(is_stored)
     }
-}
-
-/// Cursor and texts of one step of a scan.
-fn page(answer: Value, what: &str) -> Result<(String, Vec<String>)> {
-    let mut page = array(answer, what)?;
-    let found = texts(page.pop().unwrap_or(Value::Nil), what)?;
-    let next = page.pop().and_then(text).ok_or_else(|| unexpected(what))?;
-    Ok((next, found))
 }

@@ -52,3 +52,11 @@ pub(crate) fn text(value: Value) -> Option<String> {
 pub(crate) fn texts(value: Value, what: &str) -> Result<Vec<String>> {
     Ok(array(value, what)?.into_iter().filter_map(text).collect())
 }
+
+/// The next cursor and the texts of one step of a scan.
+pub(crate) fn page(answer: Value, what: &str) -> Result<(String, Vec<String>)> {
+    let mut page = array(answer, what)?;
+    let found = texts(page.pop().unwrap_or(Value::Nil), what)?;
+    let next = page.pop().and_then(text).ok_or_else(|| unexpected(what))?;
+    Ok((next, found))
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use conserver_core::storage::Storage;
-use conserver_core::{Error, ErrorKind};
+use conserver_core::{Error, ErrorKind, Result};
 use conserver_vcon::{Vcon, VconId};
 use serde_json::Value;
 
@@ -118,10 +118,13 @@ macro_rules! storage_suite {
 }
 
 /// Saves one vCon that has to be kept.
-async fn save(storage: &Arc<dyn Storage>, vcon: &Vcon) {
-    for result in storage.save(std::slice::from_ref(vcon)).await {
-        result.expect("the vCon is kept");
-    }
+pub async fn save(storage: &Arc<dyn Storage>, vcon: &Vcon) {
+    try_save(storage, vcon).await.expect("the vCon is kept");
+}
+
+/// Saves one vCon.
+pub async fn try_save(storage: &Arc<dyn Storage>, vcon: &Vcon) -> Result<()> {
+    storage.save(std::slice::from_ref(vcon)).await.pop().expect("one answer for one vCon")
 }
 
 /// Fails unless this is what is kept.

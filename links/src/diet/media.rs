@@ -9,14 +9,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use conserver_core::vcon::Vcon;
 use conserver_core::{Applied, Class, Error, ErrorKind, Result, cpu};
-use conserver_http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use conserver_http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use conserver_http::once::{Key, Once};
-use conserver_http::{Address, HttpClient, Method, Request};
+use conserver_http::{Address, HttpClient, IDEMPOTENCY_KEY, Method, Request};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::slim::{Members, members, rewrite, written};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// An answer is a URL and little else.
 const MAX_ANSWER_BYTES: usize = 64 << 10;

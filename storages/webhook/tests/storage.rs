@@ -13,7 +13,7 @@ use conserver_http::webhook::idempotency_key;
 use conserver_storage_webhook::{Webhook, WebhookOptions};
 use conserver_testkit::http::{Answer, HttpServer, Request};
 use conserver_testkit::json::read_view;
-use conserver_testkit::storage_suite::StorageFixture;
+use conserver_testkit::storage_suite::{StorageFixture, try_save};
 use conserver_testkit::vcons::{Vcons, vcon};
 use serde_json::{Value, json};
 
@@ -42,10 +42,6 @@ fn storage(server: &HttpServer, legacy: bool) -> Arc<dyn Storage> {
     let mut cx = BuildContext::new("partner");
     cx.legacy_egress = legacy;
     Webhook::build(options, &cx).unwrap()
-}
-
-async fn save(storage: &Arc<dyn Storage>, vcon: &Vcon) -> conserver_core::Result<()> {
-    storage.save(std::slice::from_ref(vcon)).await.pop().unwrap()
 }
 
 #[async_trait]
@@ -89,7 +85,7 @@ mod suite {
 async fn the_receiver_gets_the_names_of_today_whatever_the_egress_format() {
     let server = HttpServer::start();
     let vcon = vcon(&Vcons::new(1).legacy());
-    save(&storage(&server, true), &vcon).await.unwrap();
+    try_save(&storage(&server, true), &vcon).await.unwrap();
     let request = server.requests().pop().unwrap();
     assert_eq!(
         (request.json(), &*request.target, &*request.headers["x-key"]),
@@ -105,8 +101,8 @@ async fn wrong_settings_concern_the_receiver_and_not_the_vcon() {
         [(401, ErrorKind::Unauthorized), (404, ErrorKind::Invalid), (301, ErrorKind::Invalid)]
     {
         server.script([Answer::status(status)]);
-        let error = save(&storage, &vcon).await.unwrap_err();
+        let error = try_save(&storage, &vcon).await.unwrap_err();
         assert!(error.is_unavailable() && error.kind() == kind, "{status}: {error:?}");
     }
-    save(&storage, &vcon).await.unwrap();
+    try_save(&storage, &vcon).await.unwrap();
 }

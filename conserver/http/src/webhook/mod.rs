@@ -16,16 +16,14 @@ use conserver_core::{Class, Error, Result};
 use futures::future::join_all;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use crate::client::{HttpClient, Request};
+use crate::client::{HttpClient, IDEMPOTENCY_KEY, Request};
 use crate::once::{Key, Once};
 use crate::sign::signature;
 
 pub use headers::Headers;
 pub use options::{Sign, WebhookOptions};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What of an id does not stand in a header as it is.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');

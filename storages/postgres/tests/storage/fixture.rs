@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use conserver_core::Secret;
 use conserver_core::registry::{BuildContext, StorageKind};
 use conserver_core::storage::Storage;
 use conserver_core::vcon::{Limits, Vcon, VconId};
-use conserver_core::{Result, Secret};
 use conserver_storage_postgres::{Postgres, PostgresOptions};
 use conserver_testkit::postgres::{Database, PASSWORD, PostgresServer, USER};
 use conserver_testkit::storage_suite::StorageFixture;
+pub(crate) use conserver_testkit::storage_suite::{save, try_save};
 use conserver_testkit::vcons::Vcons;
 
 pub(crate) struct Fixture {
@@ -62,16 +63,6 @@ pub(crate) fn refused() -> Vcon {
     let text = call.to_string().replace("4711", "1e400000");
     let id = VconId::new(call["uuid"].as_str().unwrap());
     Vcon::parse(id, text.into_bytes().into(), &Limits::default()).unwrap()
-}
-
-/// Saves one vCon that has to be kept.
-pub(crate) async fn save(storage: &Arc<dyn Storage>, vcon: &Vcon) {
-    try_save(storage, vcon).await.unwrap();
-}
-
-/// Saves one vCon.
-pub(crate) async fn try_save(storage: &Arc<dyn Storage>, vcon: &Vcon) -> Result<()> {
-    storage.save(std::slice::from_ref(vcon)).await.pop().unwrap()
 }
 
 #[async_trait]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use conserver_core::Secret;
 use conserver_core::registry::{BuildContext, StorageKind};
 use conserver_core::storage::Storage;
 use conserver_core::vcon::{Vcon, VconId};
-use conserver_core::{Result, Secret};
 use conserver_storage_redis::{RedisStorage, RedisStorageOptions};
 use conserver_testkit::redis::{AppendOnly, RedisOptions, RedisServer};
 use conserver_testkit::storage_suite::StorageFixture;
+pub(crate) use conserver_testkit::storage_suite::{save, try_save};
 use conserver_testkit::vcons::{Vcons, vcon};
 use redis::FromRedisValue;
 
@@ -62,16 +63,6 @@ fn build(server: &RedisServer, options: &RedisStorageOptions) -> Arc<dyn Storage
 /// Where the storage keeps this id.
 pub(crate) fn key(id: &VconId) -> String {
     format!("vcon_storage:{id}")
-}
-
-/// Saves one vCon that has to be kept.
-pub(crate) async fn save(storage: &Arc<dyn Storage>, vcon: &Vcon) {
-    try_save(storage, vcon).await.unwrap();
-}
-
-/// Saves one vCon.
-pub(crate) async fn try_save(storage: &Arc<dyn Storage>, vcon: &Vcon) -> Result<()> {
-    storage.save(std::slice::from_ref(vcon)).await.pop().unwrap()
 }
 
 #[async_trait]
