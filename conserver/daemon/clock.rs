@@ -1,23 +1,8 @@
-//! The time in the units that are stored and shared.
+//! The time, and how often something is told.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-/// Now, in Unix seconds.
-pub(crate) fn unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Now, in Unix milliseconds.
-pub(crate) fn unix_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Whole milliseconds; what does not fit is the most there is.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
+pub(crate) use conserver_core::clock::{millis, unix_millis, unix_seconds};
 
 /// Tells at once, and then only now and then: for what goes wrong again and again.
 pub(crate) struct Seldom {

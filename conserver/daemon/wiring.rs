@@ -7,16 +7,19 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use conserver_core::backend::Inspect;
 use conserver_core::chain::Chain;
+use conserver_core::config::plan::{AdapterPlan, StoragePlan};
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::directory::Directory;
 use conserver_core::guarded::{GuardedLink, GuardedStorage};
 use conserver_core::intake::Intake;
+use conserver_core::link::Link;
 use conserver_core::queue::Queue;
 use conserver_core::registry::{BuildContext, Registry};
+use conserver_core::storage::Storage;
 use conserver_core::store::VconStore;
 use conserver_core::story::Chronicle;
-use conserver_core::{Error, LinkName, QueueName, Secret, StorageName};
+use conserver_core::{Error, LinkName, QueueName, Result, Secret, StorageName};
 use conserver_redis::{RedisOptions, RedisQueue};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
 
@@ -91,17 +94,15 @@ impl Wiring {
     pub(crate) fn build(&self, plan: &Plan) -> anyhow::Result<Built> {
         let settings = &plan.settings;
         let mut links: HashMap<&LinkName, Arc<GuardedLink>> = HashMap::new();
-        for link in plan.links.iter().filter(|link| link.kind.is_some()) {
-            let built = self.registry.build_link(link, &context(settings, link.name.as_str()));
+        for (link, built) in self.links(plan) {
             let built = built.with_context(|| format!("build link `{}`", link.name))?;
             let guarded = GuardedLink::new(link.name.clone(), built, &link.policy, link.on_error);
             links.insert(&link.name, Arc::new(guarded));
         }
         let mut by_name: HashMap<&StorageName, Arc<GuardedStorage>> = HashMap::new();
         let mut storages = Vec::new();
-        for storage in plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()) {
+        for (storage, built) in self.storages(plan) {
             let name = &storage.adapter.name;
-            let built = self.registry.build_storage(&storage.adapter, &context(settings, name.as_str()));
             let built = built.with_context(|| format!("build storage `{name}`"))?;
             let guarded = Arc::new(
                 GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required)
@@ -137,17 +138,34 @@ impl Wiring {
 
     /// Links and storages whose options could be read and which cannot be built all the same, by their place in the file.
     pub(crate) fn unbuildable(&self, plan: &Plan) -> Vec<(String, Error)> {
-        let context = |name| context(&plan.settings, name);
-        let links = plan.links.iter().filter(|link| link.kind.is_some()).filter_map(|link| {
-            let built = self.registry.build_link(link, &context(link.name.as_str()));
-            Some((format!("links.{}", link.name), built.err()?))
-        });
-        let storages = plan.storages.iter().map(|storage| &storage.adapter);
-        let storages = storages.filter(|storage| storage.kind.is_some()).filter_map(|storage| {
-            let built = self.registry.build_storage(storage, &context(storage.name.as_str()));
-            Some((format!("storages.{}", storage.name), built.err()?))
+        let links =
+            self.links(plan).filter_map(|(link, built)| Some((format!("links.{}", link.name), built.err()?)));
+        let storages = self.storages(plan).filter_map(|(storage, built)| {
+            Some((format!("storages.{}", storage.adapter.name), built.err()?))
         });
         links.chain(storages).collect()
+    }
+
+    /// Every link of a plan that this build has, built.
+    fn links<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (&'a AdapterPlan<LinkName>, Result<Arc<dyn Link>>)> {
+        plan.links.iter().filter(|link| link.kind.is_some()).map(|link| {
+            let context = BuildContext::of(&plan.settings, link.name.as_str());
+            (link, self.registry.build_link(link, &context))
+        })
+    }
+
+    /// Every storage of a plan that this build has, built.
+    fn storages<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (&'a StoragePlan, Result<Arc<dyn Storage>>)> {
+        plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()).map(|storage| {
+            let context = BuildContext::of(&plan.settings, storage.adapter.name.as_str());
+            (storage, self.registry.build_storage(&storage.adapter, &context))
+        })
     }
 }
 
@@ -165,15 +183,6 @@ impl Backend {
             redis: None,
         }
     }
-}
-
-/// What a link or storage is told beside its options.
-fn context(settings: &Settings, name: &str) -> BuildContext {
-    let mut context = BuildContext::new(name);
-    context.body_shape = settings.body_shape;
-    context.legacy_egress = settings.legacy_egress;
-    context.redis = settings.redis_url.clone();
-    context
 }
 
 fn redis_options(address: &Secret, settings: &Settings) -> RedisOptions {
@@ -202,11 +211,6 @@ fn sqlite_options(settings: &Settings) -> SqliteOptions {
 
 /// As long as both backends can express without overflow: longer than anybody waits.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-/// Every list that a plan takes from.
-pub(crate) fn ingress_lists(plan: &Plan) -> Vec<QueueName> {
-    plan.chains.iter().flat_map(|chain| chain.ingress.iter().cloned()).collect()
-}
 
 /// Every dead-letter list that a plan may fill: chains' and storages'.
 pub(crate) fn dead_letter_lists(plan: &Plan) -> Vec<QueueName> {

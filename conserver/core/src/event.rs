@@ -14,7 +14,7 @@ use conserver_vcon::VconId;
 
 use self::live::Happening;
 use crate::figure::{self, Label};
-use crate::{ChainName, Error, LinkName, QueueName, StorageName};
+use crate::{ChainName, Error, LinkName, QueueName, StorageName, clock};
 
 pub use instance::{
     BatchSettled, BuildKnown, ChildEnded, ChildStarted, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld,
@@ -91,7 +91,7 @@ impl VconFinished<'_> {
             list: self.list.clone(),
             vcon: self.id.clone(),
             outcome: self.end.to_owned(),
-            ms: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            ms: clock::millis(self.took),
             why: self.failure.map(|failure| live::Why {
                 reason: failure.reason.map(str::to_owned),
                 link: failure.link.cloned(),

@@ -15,6 +15,7 @@
 
 pub mod backend;
 pub mod chain;
+pub mod clock;
 pub mod config;
 pub mod cpu;
 pub mod directory;

@@ -7,7 +7,7 @@ use super::Instance;
 use crate::cli::{DoctorArgs, Global};
 use crate::exit::Exit;
 use crate::output;
-use crate::wiring::{Wiring, dead_letter_lists, ingress_lists};
+use crate::wiring::{Wiring, dead_letter_lists};
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     super::block_on(async {
@@ -15,7 +15,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow
         let backend = &instance.backend;
         let kind = backend.inspect.kind();
         let findings = backend.inspect.advise().await?;
-        let lists = ingress_lists(&instance.plan);
+        let lists = instance.plan.ingress_lists();
         let status = backend.queue.status(&lists).await?;
         let workers = backend.queue.workers().await?;
         let strays = backend.inspect.strays().await?;

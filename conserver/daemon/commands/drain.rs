@@ -4,14 +4,14 @@ use super::Instance;
 use crate::cli::{DrainArgs, Global};
 use crate::exit::Exit;
 use crate::output;
-use crate::wiring::{Wiring, ingress_lists};
+use crate::wiring::Wiring;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DrainArgs) -> anyhow::Result<Exit> {
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
         let queue = &instance.backend.queue;
         let live = queue.workers().await?.iter().filter(|worker| worker.lease_ms > 0).count();
-        let drained = queue.drain(&ingress_lists(&instance.plan)).await?;
+        let drained = queue.drain(&instance.plan.ingress_lists()).await?;
         if args.json {
             output::line(serde_json::to_string(&drained)?);
         } else {

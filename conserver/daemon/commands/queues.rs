@@ -12,14 +12,14 @@ use super::Instance;
 use crate::cli::{Global, QueuesArgs};
 use crate::exit::Exit;
 use crate::output;
-use crate::wiring::{Wiring, ingress_lists};
+use crate::wiring::Wiring;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow::Result<Exit> {
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
         let lists: Vec<QueueName> = match &args.chain {
             Some(chain) => lists_of(&instance.plan, chain)?,
-            None if args.lists.is_empty() => ingress_lists(&instance.plan),
+            None if args.lists.is_empty() => instance.plan.ingress_lists(),
             None => args.lists.iter().map(QueueName::new).collect(),
         };
         if args.pause || args.resume {
@@ -51,8 +51,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow
 
 /// The lists that a chain takes from. One that belongs to another chain is said, and left out.
 fn lists_of(plan: &Plan, name: &str) -> anyhow::Result<Vec<QueueName>> {
-    let chain = plan.chains.iter().find(|chain| chain.name.as_str() == name);
-    let chain = chain.with_context(|| {
+    let chain = plan.chain(name).with_context(|| {
         let names: Vec<String> = plan.chains.iter().map(|chain| format!("`{}`", chain.name)).collect();
         format!("no chain `{name}` takes from a list; there is {}", names.join(", "))
     })?;

@@ -8,7 +8,7 @@ use conserver_core::event::{ListsSeen, RedisSeen};
 use conserver_core::queue::ListStatus;
 use tokio::sync::watch::Receiver;
 
-use crate::wiring::{Backend, dead_letter_lists, ingress_lists};
+use crate::wiring::{Backend, dead_letter_lists};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub(crate) async fn watch(backend: Backend, mut plans: Receiver<Plan>) {
 }
 
 async fn look(backend: &Backend, plan: &Plan) -> conserver_core::Result<()> {
-    let lists = ingress_lists(plan);
+    let lists = plan.ingress_lists();
     let dead = dead_letter_lists(plan);
     let of_storages: Vec<QueueName> =
         plan.storages.iter().map(|storage| storage.adapter.name.dead_letters()).collect();

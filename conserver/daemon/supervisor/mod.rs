@@ -26,7 +26,7 @@ use crate::clock::Seldom;
 use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
-use crate::wiring::{Backend, Wiring, dead_letter_lists, ingress_lists, named_dlqs};
+use crate::wiring::{Backend, Wiring, dead_letter_lists, named_dlqs};
 use crate::worker::inbox::Message;
 
 /// How often it looks around.
@@ -326,7 +326,7 @@ impl Supervisor {
         if self.places.contains_key(&Role::Suspects) {
             return;
         }
-        let waiting = match self.backend.queue.status(&ingress_lists(&self.plan)).await {
+        let waiting = match self.backend.queue.status(&self.plan.ingress_lists()).await {
             Ok(status) => status.iter().map(|list| list.suspects).sum::<u64>(),
             Err(error) => {
                 tracing::debug!(error = %error.chain(), "cannot look for suspects");
@@ -346,7 +346,7 @@ impl Supervisor {
             return;
         }
         self.swept = Some(Instant::now());
-        match self.backend.queue.sweep(&ingress_lists(&self.plan), &dead_letter_lists(&self.plan)).await {
+        match self.backend.queue.sweep(&self.plan.ingress_lists(), &dead_letter_lists(&self.plan)).await {
             Ok(Some(extended)) if extended > 0 => tracing::info!(vcons = extended, "extended times to live"),
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error.chain(), "cannot extend times to live"),

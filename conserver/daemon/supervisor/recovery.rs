@@ -71,13 +71,11 @@ impl Recovery {
                 "a worker was stopped while it wrote to the database, and holds up all others; killing it"
             );
             identity::kill(pid);
-        } else {
-            if self.told.lock().expect("no panic while held").is_time() {
-                tracing::warn!(
-                    pid,
-                    "a process holds the database, and nobody else can write until it lets go or ends"
-                );
-            }
+        } else if self.told.lock().expect("no panic while held").is_time() {
+            tracing::warn!(
+                pid,
+                "a process holds the database, and nobody else can write until it lets go or ends"
+            );
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use conserver_core::WorkerId;
 use conserver_core::chain::{Run, RunEnd};
+use conserver_core::event::VconFinished;
 use conserver_core::queue::{End, Settlement};
 use conserver_core::story::{Chronicle, Memory, RunStory, Step};
 use conserver_core::vcon::VconId;
@@ -70,16 +71,16 @@ impl Chronicler {
         (Self { worker, notes: Some(notes), budget }, Some(writing))
     }
 
-    /// Notes how a run ended. `took`: from claim to settlement.
+    /// Notes how a run ended. `refusal`: what spoke against its settlement.
     pub(crate) fn note(
         &mut self,
         settlement: &Settlement,
         course: Course,
-        end: &'static str,
-        told: &Told<'_>,
+        finished: &VconFinished<'_>,
+        refusal: Option<&str>,
     ) {
         let Some(notes) = &self.notes else { return };
-        if end == "done" && !has_left(&mut self.budget) {
+        if finished.end == "done" && !has_left(&mut self.budget) {
             return;
         }
         let lease = &settlement.lease;
@@ -89,14 +90,14 @@ impl Chronicler {
         };
         let run = RunStory {
             vcon: lease.entry.id.clone(),
-            chain: told.chain.clone(),
+            chain: finished.chain.clone(),
             list: lease.entry.list.clone(),
             worker: self.worker.clone(),
             attempt: lease.tries.attempt + 1,
             at: unix_millis(),
-            ms: millis(told.took),
-            end: end.into(),
-            why: told.refusal.map(str::to_owned).or(course.why),
+            ms: millis(finished.took),
+            end: finished.end.into(),
+            why: refusal.map(str::to_owned).or(course.why),
             again_in_ms,
             went_on_as: course.went_on_as,
             steps: course.steps,
@@ -104,14 +105,6 @@ impl Chronicler {
         // Full: the backend is away or slow, and the run is left out.
         let _ = notes.try_send(run);
     }
-}
-
-/// What only the settler knows of a run.
-pub(crate) struct Told<'a> {
-    pub(crate) chain: &'a conserver_core::ChainName,
-    pub(crate) took: Duration,
-    /// What spoke against its settlement.
-    pub(crate) refusal: Option<&'a str>,
 }
 
 /// Whether one more ordinary run may be noted in this second.

@@ -10,7 +10,7 @@ use conserver_core::queue::{End, Queue, Settled, Settlement};
 use conserver_core::{ErrorKind, WorkerId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::chronicler::{Chronicler, Course, Told};
+use super::chronicler::{Chronicler, Course};
 use super::desk::{Desk, Held};
 use super::pipeline::Seat;
 use crate::clock::Seldom;
@@ -126,8 +126,9 @@ impl Settler {
         }
         let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
         let failure = failure(&settlement.end, answer);
-        VconFinished { chain, list: &entry.list, id: &entry.id, end, took, failure }.emit();
-        self.chronicler.note(settlement, course, end, &Told { chain, took, refusal });
+        let finished = VconFinished { chain, list: &entry.list, id: &entry.id, end, took, failure };
+        finished.emit();
+        self.chronicler.note(settlement, course, &finished, refusal);
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn chains(Extract(state): Extract<State>) -> Response {
 
 /// Which ingress lists stand still; `None` while the backend is away, which is no reason to tell nothing else.
 async fn paused_lists(state: &State, plan: &Plan) -> Option<Vec<QueueName>> {
-    let lists: Vec<QueueName> = plan.chains.iter().flat_map(|chain| chain.ingress.clone()).collect();
+    let lists = plan.ingress_lists();
     let status = tokio::time::timeout(PATIENCE, state.queue.status(&lists)).await.ok()?.ok()?;
     Some(lists.into_iter().zip(status).filter(|(_, status)| status.paused).map(|(list, _)| list).collect())
 }
@@ -111,7 +111,7 @@ async fn set_paused(
     paused: bool,
 ) -> Result<Response> {
     let live = state.live();
-    let chain = live.plan.chains.iter().find(|chain| chain.name.as_str() == name).ok_or_else(|| {
+    let chain = live.plan.chain(&name).ok_or_else(|| {
         let hint = format!("no chain `{name}` takes from a list; `GET /chains` names those that do");
         not_found("Chain not found", hint)
     })?;

@@ -1,7 +1,7 @@
 //! What happens, as it happens: server-sent events.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State as Extract;
@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use conserver_core::QueueName;
+use conserver_core::clock::unix_millis;
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Result};
@@ -46,8 +47,7 @@ pub(crate) async fn events(
         query.refuse("kind", &says);
     }
     let chains = words(&query, "chain");
-    let is_known = |chain: &&String| live.plan.chains.iter().any(|plan| plan.name.as_str() == **chain);
-    if let Some(unknown) = chains.iter().find(|chain| !is_known(chain)) {
+    if let Some(unknown) = chains.iter().find(|chain| live.plan.chain(chain).is_none()) {
         query.refuse("chain", &format!("no chain `{unknown}` takes from a list"));
     }
     query.check()?;
@@ -96,10 +96,10 @@ impl State {
     async fn beat(&self, paused: &mut BTreeMap<QueueName, bool>) {
         let (live, standing, hub) = (self.live(), self.feed.standing(), self.feed.hub());
         let chains = &live.plan.chains;
-        let lists: Vec<QueueName> = chains.iter().flat_map(|chain| chain.ingress.clone()).collect();
+        let lists = live.plan.ingress_lists();
         let looked = tokio::time::timeout(EVERY * 2, self.queue.status(&lists)).await;
         let status = looked.ok().and_then(|status| status.ok());
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let at = unix_millis();
         for (list, status) in lists.iter().zip(status.iter().flatten()) {
             let before = paused.insert(list.clone(), status.paused);
             if before.is_some_and(|before| before != status.paused) {

@@ -1,11 +1,11 @@
 //! Dead letters: the calls of the Python server, and those that know reasons.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
+use conserver_core::clock::unix_seconds;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Letter, LetterFilter, Paging};
 use conserver_core::store::Loaded;
@@ -172,7 +172,7 @@ impl Meant {
         mut offset: usize,
         most: usize,
     ) -> Result<(Vec<Letter>, Option<usize>)> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let now = unix_seconds();
         let (mut found, begin) = (Vec::new(), offset);
         while found.len() < most && offset - begin < MOST as usize {
             let page = state.queue.dead_letters(&self.dlq, Paging { offset, limit: STEP }).await;

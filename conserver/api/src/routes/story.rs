@@ -1,14 +1,13 @@
 //! What became of a vCon.
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::Response;
+use conserver_core::clock::{millis, unix_millis};
 use serde_json::json;
 
 use super::json;
 use crate::error::{ApiError, Result};
-use crate::extract::path_uuid;
+use crate::extract::{PathText, path_uuid};
 use crate::state::State;
 
 /// Tells which runs a vCon had: through which links and storages, when, how long, and with what result.
@@ -17,11 +16,11 @@ use crate::state::State;
 /// without a run there is a `hint` why.
 #[utoipa::path(get, path = "/vcon/{vcon_uuid}/story", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
     responses((status = 200, description = "`runs`, and `memory`: how many are kept for how long", body = Object)))]
-pub(crate) async fn story(Extract(state): Extract<State>, Path(uuid): Path<String>) -> Result<Response> {
+pub(crate) async fn story(Extract(state): Extract<State>, PathText(uuid): PathText) -> Result<Response> {
     let id = path_uuid(&uuid)?;
     let memory = state.live().plan.settings.stories;
-    let since = UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(memory.age);
-    let runs = state.chronicle.runs_of(&id, millis(since)).await;
+    let since = unix_millis().saturating_sub_unsigned(millis(memory.age));
+    let runs = state.chronicle.runs_of(&id, since).await;
     let runs = runs.map_err(|error| ApiError::backend("Failed to read the story", &error))?;
     let mut answer = json!({
         "uuid": id, "runs": runs,
@@ -32,8 +31,4 @@ pub(crate) async fn story(Extract(state): Extract<State>, Path(uuid): Path<Strin
             "it has not run, or too long ago, or while more than a thousand a second went through".into();
     }
     Ok(json(&answer))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -132,10 +132,11 @@ impl<'a> Progress<'a> {
         let began = Instant::now();
         let result = link.run(&self.cx, vcon, self.deadline).await;
         span.end(result.as_ref().err());
+        let goes_on = link.on_error() == OnError::Continue;
         let told = match &result {
             Ok(LinkOutcome { flow: Flow::Halt { .. }, .. }) => StepResult::Halted,
             Ok(_) => StepResult::Ok,
-            Err(_) if link.on_error() == OnError::Continue => StepResult::PassedOver,
+            Err(_) if goes_on => StepResult::PassedOver,
             Err(_) => StepResult::Failed,
         };
         if let Some(step) = self.run.steps.last_mut() {
@@ -143,7 +144,7 @@ impl<'a> Progress<'a> {
         }
         let outcome = match result {
             Ok(outcome) => outcome,
-            Err(error) if link.on_error() == OnError::Continue => {
+            Err(error) if goes_on => {
                 LinkPassedOver { chain: &self.cx.chain, link: name, id: &self.run.id, error: &error }.emit();
                 return Ok(Flow::Continue);
             }

@@ -25,6 +25,16 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The chain of this name, if there is one that takes from a list.
+    pub fn chain(&self, name: &str) -> Option<&ChainPlan> {
+        self.chains.iter().find(|chain| chain.name.as_str() == name)
+    }
+
+    /// Every list that its chains take from, in the order of the file.
+    pub fn ingress_lists(&self) -> Vec<QueueName> {
+        self.chains.iter().flat_map(|chain| chain.ingress.iter().cloned()).collect()
+    }
+
     /// The list that dead letters of an ingress list go to.
     pub fn dead_letters(&self, list: &QueueName) -> QueueName {
         let chain = self.chains.iter().find(|chain| chain.ingress.contains(list));

@@ -5,11 +5,11 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use conserver_vcon::VconId;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::unix_millis;
 use crate::{ChainName, LinkName, QueueName, StorageName};
 
 /// Events of one class that are kept between two [`take`]s.
@@ -21,7 +21,7 @@ const LONGEST: usize = 300;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Live {
     /// When, in Unix milliseconds.
-    pub at: u64,
+    pub at: i64,
     /// What.
     #[serde(flatten)]
     pub what: Happening,
@@ -175,8 +175,7 @@ impl Ring {
         if !ON.load(Relaxed) || self.seen.fetch_add(1, Relaxed) >= MOST {
             return;
         }
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let event = Live { at: u64::try_from(at).unwrap_or(u64::MAX), what: event() };
+        let event = Live { at: unix_millis(), what: event() };
         self.kept.lock().expect("no panic while held").push(event);
     }
 

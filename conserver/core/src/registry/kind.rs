@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use conserver_vcon::BodyShape;
 
+use crate::config::Settings;
 use crate::link::Link;
 use crate::storage::Storage;
 use crate::{Result, Secret};
@@ -28,6 +29,16 @@ impl BuildContext {
     /// A context with the defaults: native bodies, current format.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), body_shape: BodyShape::Native, legacy_egress: false, redis: None }
+    }
+
+    /// What these settings say.
+    pub fn of(settings: &Settings, name: &str) -> Self {
+        Self {
+            body_shape: settings.body_shape,
+            legacy_egress: settings.legacy_egress,
+            redis: settings.redis_url.clone(),
+            ..Self::new(name)
+        }
     }
 }
 
