@@ -1,7 +1,7 @@
 //! The floor: a bare loop of the same Redis calls as a worker makes, over raw sockets.
 //!
-//! One thread per worker: claim script, MGET, a byte splice, settle script, batches of 32; the settlement and the
-//! next claim go out together. No parsing of documents, no leases, no tasks, no bookkeeping.
+//! One thread per worker: claim script, MGET, a byte splice, settle script with the documents after it in one
+//! transaction, batches of 32; the settlement and the next claim go out together. No parsing of documents, no leases, no tasks, no bookkeeping.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ const CLAIM: &str = include_str!("../../conserver/redis/src/lua/claim.lua");
 const PLACE: &str = include_str!("../../conserver/redis/src/lua/place.lua");
 const DOCUMENT: &str = include_str!("../../conserver/redis/src/lua/document.lua");
 const SETTLE: &str = include_str!("../../conserver/redis/src/lua/settle.lua");
+const RESTORE: &str = include_str!("../../conserver/redis/src/lua/restore.lua");
 const RENEW: &str = include_str!("../../conserver/redis/src/lua/renew.lua");
 const BATCH: &[u8] = b"32";
 
@@ -35,7 +36,7 @@ pub(crate) fn run(
 fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) -> anyhow::Result<()> {
     let mut redis = Connection::open(port)?;
     let claim = load(&mut redis, CLAIM)?;
-    let settle = load(&mut redis, &format!("{PLACE}{DOCUMENT}{SETTLE}"))?;
+    let settle = bare(&[PLACE, DOCUMENT, SETTLE].concat());
     redis.command(&[
         b"EVAL",
         RENEW.as_bytes(),
@@ -65,18 +66,27 @@ fn work(port: u16, worker: &str, list: &str, egress: &str, stop: &AtomicBool) ->
         }
         let documents: Vec<Range<usize>> = redis.reply()?.items().iter().filter_map(bulk).collect();
         anyhow::ensure!(documents.len() == fields.len(), "a document is missing");
-        // EVALSHA digest 0, five of the script's own, and twelve for each item.
+        redis.command(&[b"MULTI"]);
+        // EVAL text 0, five of the script's own, and twelve for each item.
         redis.begin(3 + 5 + 12 * fields.len());
-        redis.arg(b"EVALSHA").arg(settle.as_bytes()).arg(b"0");
+        redis.arg(b"EVAL").arg(settle.as_bytes()).arg(b"0");
         redis.arg(worker.as_bytes()).arg(b"604800000").arg(b"86400").arg(b"3600000");
         redis.arg(fields.len().to_string().as_bytes());
-        for ((entry, id), document) in fields.iter().zip(documents) {
+        for (entry, id) in &fields {
             redis.arg(b"F").arg(list.as_bytes()).arg(entry.as_bytes()).arg(b"1").arg(b"1");
-            redis.arg(id.as_bytes()).arg(b"s").arg_spliced(document, TAGGED);
+            redis.arg(id.as_bytes()).arg(b"f").arg(b"");
             redis.arg(b"P").arg(egress.as_bytes()).arg(id.as_bytes()).arg(b"");
         }
+        let waiting = 3 + documents.len();
+        for ((_, id), document) in fields.iter().zip(documents) {
+            redis.begin(5).arg(b"SET").arg_parts(&[b"vcon:", id.as_bytes()]);
+            redis.arg_spliced(document, TAGGED).arg(b"XX").arg(b"KEEPTTL");
+        }
+        redis.command(&[b"EVAL", RESTORE.as_bytes(), b"0"]).command(&[b"EXEC"]);
         add_claim(&mut redis, &claim, worker, list);
-        redis.reply()?;
+        for _ in 0..=waiting {
+            redis.reply()?;
+        }
         redis.forget();
     }
     Ok(())
@@ -99,6 +109,12 @@ fn add_claim(redis: &mut Connection, claim: &str, worker: &str, list: &str) {
         b"1",
         BATCH,
     ]);
+}
+
+/// A script as the daemon sends it: without comments and indentation.
+fn bare(script: &str) -> String {
+    let lines = script.lines().map(str::trim).filter(|line| !line.starts_with("--"));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn load(redis: &mut Connection, script: &str) -> anyhow::Result<String> {

@@ -12,6 +12,7 @@ use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, RedisResult, Value
 
 use crate::address::{Address, shown};
 use crate::error::{breaks_connection, classify};
+use crate::reply::array;
 use crate::script::Script;
 
 /// Longest wait for a connection.
@@ -90,12 +91,14 @@ impl Client {
         answers.into_iter().map(|a| a.extract_error().map_err(|e| classify(doing, e))).collect()
     }
 
-    /// Runs a pipeline as one transaction; any error in it is the call's.
-    pub(crate) async fn transaction(&self, doing: &str, pipeline: &Pipeline) -> Result<()> {
+    /// Runs a pipeline as one transaction and answers each command's reply; any error in it is the call's.
+    pub(crate) async fn transaction(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
         let live = self.live(doing).await?;
         let mut connection = live.connection;
-        let answer = pipeline.exec_async(&mut connection).await;
-        self.told(doing, live.made, answer)
+        // MULTI and the replies that only say that a command waits are passed over.
+        let answer = connection.send_packed_commands(pipeline, pipeline.len() + 1, 1).await;
+        let answer = answer.and_then(|mut done| done.pop().unwrap_or(Value::Nil).extract_error());
+        array(self.told(doing, live.made, answer)?, doing)
     }
 
     /// Runs a script by its digest, loading it where the server does not have it (after a restart or failover).

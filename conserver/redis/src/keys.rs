@@ -18,6 +18,7 @@
 //! | `cs:lane:<realm>` | string | worker that serves the suspect lane of a host; void while it holds nothing | 1 day |
 //! | `cs:paused` | set | lists nothing is claimed from | resumed |
 //! | `cs:new:<worker>:<n>` | any | a large document before its settlement | renamed, or 10 min |
+//! | `cs:aside`, `cs:aside:<id>` | list, any | documents that a settlement must not write | within the same transaction |
 //! | `cs:dlq:<dead-letter list>:<id>` | hash | why an id is a dead letter | replayed, discarded, or with the document |
 //! | `cs:once:<name>` | string | id of the request that its sender called so | 1 day |
 //! | `cs:story:<00 to ff>` | stream | what became of the vCons whose ids have this hash | bounded by `stories` |

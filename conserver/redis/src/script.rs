@@ -10,7 +10,12 @@ pub(crate) struct Script {
 
 impl Script {
     fn new(parts: &[&str]) -> Self {
-        let code = parts.concat();
+        // Some travel with each call: without comments and indentation, but with the lines of the files in errors.
+        let lines = parts.iter().flat_map(|part| part.lines()).map(str::trim);
+        let code: String = lines
+            .map(|line| if line.starts_with("--") { "" } else { line })
+            .flat_map(|line| [line, "\n"])
+            .collect();
         let digest = redis::Script::new(&code).get_hash().to_owned();
         Self { code, digest }
     }
@@ -36,10 +41,15 @@ impl Script {
         command
     }
 
-    /// The command that runs it with its whole text.
+    /// The command that runs it with its whole text, and so whatever the server has forgotten.
     pub(crate) fn eval(&self) -> Cmd {
-        let mut command = redis::cmd("EVAL");
-        command.arg(&self.code).arg(0);
+        self.eval_of(0, 0)
+    }
+
+    /// The same with room for this many arguments and bytes.
+    pub(crate) fn eval_of(&self, arguments: usize, bytes: usize) -> Cmd {
+        let mut command = Cmd::with_capacity(3 + arguments, self.code.len() + 16 + bytes);
+        command.arg("EVAL").arg(&self.code).arg(0);
         command
     }
 }
@@ -48,6 +58,7 @@ impl Script {
 pub(crate) struct Scripts {
     pub(crate) claim: Script,
     pub(crate) settle: Script,
+    pub(crate) restore: Script,
     pub(crate) recover: Script,
     pub(crate) renew: Script,
     pub(crate) checkpoint: Script,
@@ -69,6 +80,7 @@ impl Scripts {
         Self {
             claim: Script::new(&[include_str!("lua/claim.lua")]),
             settle: Script::new(&[PLACE, DOCUMENT, include_str!("lua/settle.lua")]),
+            restore: Script::new(&[include_str!("lua/restore.lua")]),
             recover: Script::new(&[PLACE, include_str!("lua/recover.lua")]),
             renew: Script::new(&[include_str!("lua/renew.lua")]),
             checkpoint: Script::new(&[DOCUMENT, include_str!("lua/checkpoint.lua")]),

@@ -1,47 +1,102 @@
 //! Ending leases: from settlements to the arguments of the settle script, and back.
 
+use std::collections::HashSet;
+
 use conserver_core::link::Effect;
 use conserver_core::queue::{End, Settled, Settlement};
+use conserver_core::store::DocumentWrite;
 use conserver_core::{Error, ErrorKind, Result, WorkerId};
 use redis::{Cmd, Value};
 
+use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{array, text, unexpected};
 use crate::stage::Staged;
+
+const DOING: &str = "settle";
 
 impl RedisQueue {
     pub(crate) async fn settle_all(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = batch.iter().map(Settlement::weight).sum();
-        let mut command = self.scripts.settle.call_of(5 + 20 * batch.len(), bytes);
+        let follow = can_follow(batch, self.options.follow_from);
+        let mut staged = Vec::with_capacity(batch.len());
+        for document in documents(batch) {
+            let following = if follow { Staged::following(document) } else { None };
+            staged.push(match following {
+                Some(following) => following,
+                None => self.stage(worker, document).await?,
+            });
+        }
+        let arguments = 5 + 20 * batch.len();
+        let bytes = 256 * batch.len() + staged.iter().map(|one| one.payload().len()).sum::<usize>();
+        let mut command = match follow {
+            true => self.scripts.settle.eval_of(arguments, bytes),
+            false => self.scripts.settle.call_of(arguments, bytes),
+        };
         command
             .arg(worker.as_str())
             .arg(millis(self.options.dlq_expiry))
             .arg(self.options.context_expiry.as_secs().max(1))
             .arg(millis(self.options.vcon_expiry))
             .arg(batch.len());
+        let mut rest = &staged[..];
         for settlement in batch {
-            let mut staged = Vec::new();
-            for document in settlement.end.documents() {
-                staged.push(self.stage(worker, document).await?);
-            }
-            add_item(&mut command, settlement, &staged);
+            let (of_this, later) = rest.split_at(settlement.end.documents().len());
+            add_item(&mut command, settlement, of_this);
+            rest = later;
         }
-        let doing = "settle";
-        let answers = match self.client.script(doing, &self.scripts.settle, &command).await {
-            Ok(answers) => array(answers, doing)?,
+        let answered = match follow {
+            true => self.settle_and_write(command, documents(batch).zip(&staged)).await,
+            false => self.client.script(DOING, &self.scripts.settle, &command).await,
+        };
+        let answers = match answered {
+            Ok(answers) => array(answers, DOING)?,
             Err(error) => {
                 let lists = batch.iter().map(|settlement| &settlement.lease.entry.list);
                 return Err(self.explained(error, lists, Some(worker)).await);
             }
         };
         if answers.len() != batch.len() {
-            return Err(unexpected(doing));
+            return Err(unexpected(DOING));
         }
         answers.into_iter().map(read_answer).collect()
     }
+
+    /// The script, the documents that follow it, and what ends that, in one transaction. The scripts come with their
+    /// text: one that the server does not know would leave the documents to be written unchecked.
+    async fn settle_and_write<'a>(
+        &self,
+        script: Cmd,
+        documents: impl Iterator<Item = (&'a DocumentWrite, &'a Staged<'a>)>,
+    ) -> Result<Value> {
+        let mut transaction = redis::pipe();
+        transaction.atomic().add_command(script);
+        for (document, staged) in documents {
+            if let Staged::Following(json) = staged {
+                let key = keys::document(&document.id);
+                let mut set = Cmd::with_capacity(5, key.len() + json.len() + 16);
+                set.arg("SET").arg(key).arg(*json).arg("XX").arg("KEEPTTL");
+                transaction.add_command(set);
+            }
+        }
+        transaction.add_command(self.scripts.restore.eval());
+        let mut answers = self.client.transaction(DOING, &transaction).await?;
+        answers.drain(..).next().ok_or_else(|| unexpected(DOING))
+    }
+}
+
+fn documents(batch: &[Settlement]) -> impl Iterator<Item = &DocumentWrite> {
+    batch.iter().flat_map(|settlement| settlement.end.documents())
+}
+
+/// Whether documents may follow the script, and it pays. Each may be written once: what is set aside for one item must
+/// not be what another one wrote.
+fn can_follow(batch: &[Settlement], from: usize) -> bool {
+    let bytes = documents(batch).map(|document| document.json.len()).sum::<usize>();
+    let mut ids = HashSet::new();
+    bytes >= from && documents(batch).all(|document| ids.insert(&document.id))
 }
 
 fn add_item(command: &mut Cmd, settlement: &Settlement, staged: &[Staged<'_>]) {

@@ -1,4 +1,5 @@
-//! Large documents travel before the script that settles them: into a key of their own, which the script renames.
+//! How a document travels: within the arguments of a script, after it, or, a large one, before it, into a key of its
+//! own which the script renames.
 //!
 //! A document of many megabytes is written in parts, so that no copy of the whole lies in the client's buffers: the
 //! driver copies each command several times on its way out.
@@ -18,19 +19,22 @@ const PART: usize = 1 << 19;
 /// A staged document that no script took lives this long.
 const STAGED_MS: u64 = 600_000;
 
-/// How a document travels: the mode and the payload that the scripts read.
+/// The mode and the payload that the scripts read.
 pub(crate) enum Staged<'a> {
     /// Within the arguments.
     Inline(&'a [u8]),
+    /// In a command of its own after the script, in one transaction with it: see `lua/document.lua`.
+    Following(&'a [u8]),
     /// In this key.
     Key(String),
 }
 
-impl Staged<'_> {
+impl<'a> Staged<'a> {
     /// The script's word for it.
     pub(crate) fn mode(&self) -> &'static str {
         match self {
             Self::Inline(_) => "s",
+            Self::Following(_) => "f",
             Self::Key(_) => "n",
         }
     }
@@ -39,8 +43,15 @@ impl Staged<'_> {
     pub(crate) fn payload(&self) -> &[u8] {
         match self {
             Self::Inline(json) => json,
+            Self::Following(_) => b"",
             Self::Key(key) => key.as_bytes(),
         }
+    }
+
+    /// One that a transaction can carry after its script, if it is.
+    pub(crate) fn following(document: &'a DocumentWrite) -> Option<Self> {
+        let fits = document.encoding == Encoding::Text && document.json.len() <= PART;
+        fits.then_some(Self::Following(&document.json))
     }
 }
 

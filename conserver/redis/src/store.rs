@@ -121,7 +121,7 @@ impl VconStore for RedisQueue {
         }
         pipeline.ignore();
         self.add_index(&mut pipeline, vcon.id(), &IndexKeys::of(vcon));
-        self.client.transaction(doing, &pipeline).await
+        self.client.transaction(doing, &pipeline).await.map(drop)
     }
 
     async fn restore(&self, vcon: &Vcon, ttl: Option<Duration>) -> Result<()> {

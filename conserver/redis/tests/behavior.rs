@@ -10,6 +10,12 @@ mod queue {
     conserver_testkit::queue_suite!(Bench::new().await);
 }
 
+mod queue_with_documents_that_follow {
+    use crate::support::Bench;
+
+    conserver_testkit::queue_suite!(Bench::following().await);
+}
+
 mod store {
     use crate::support::Bench;
 

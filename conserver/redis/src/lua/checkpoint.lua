@@ -7,13 +7,13 @@
 local document = {id = ARGV[5], key = 'vcon:' .. ARGV[5], mode = ARGV[6], payload = ARGV[7]}
 new_expiry = tonumber(ARGV[4])
 if not redis.call('LPOS', 'cs:infl:{' .. ARGV[2] .. '}:' .. ARGV[1], ARGV[3]) then
-  drop_staged(document)
+  drop_document(document)
   return 0
 end
 local problem = document_problem(document)
 if problem == true then return 2 end
 if problem then
-  drop_staged(document)
+  drop_document(document)
   return problem
 end
 write_document(document)

@@ -5,7 +5,7 @@
 --             p popped for good, so held by no in-flight list
 --   list, entry ("token|id")
 --   a, b      only R: delay (ms), tries; only X: dead-letter list, letter
---   documents: number, then per document: id, mode (s: text here, n: a staged key), payload
+--   documents: number, then per document: id, mode (s: text here, n: a staged key, f: follows), payload
 --   actions:   number, then per action:
 --     P list id context    push       E id ms ""        let expire
 --     S list id letter     storage dead letter
@@ -19,9 +19,7 @@ dlq_expiry, new_expiry = tonumber(ARGV[2]), tonumber(ARGV[4])
 local count, at = tonumber(ARGV[5]), 6
 local kinds = {} -- what target keys hold; a push may create one, which is then of its kind
 
--- What cannot go on without these fails here, before the first write.
-redis.call('HLEN', 'cs:busy')
-local any_parked = redis.call('HLEN', 'cs:parked') > 0
+local any_parked = false
 
 local function type_problem(key, expected)
   local kind = kinds[key]
@@ -204,7 +202,7 @@ local function refuse(item, problem)
     letter = {reason = 'wrong-type', error = problem, list = item.list, worker = worker}
   end
   bury(dlq, item.list, item.id, letter)
-  for _, document in ipairs(item.documents) do drop_staged(document) end
+  for _, document in ipairs(item.documents) do drop_document(document) end
   leave(item)
 end
 
@@ -219,7 +217,7 @@ end
 
 local function settle(item, now)
   if not is_held(item) then
-    for _, document in ipairs(item.documents) do drop_staged(document) end
+    for _, document in ipairs(item.documents) do drop_document(document) end
     return 0
   end
   if item.kind == 'G' then return item end
@@ -242,14 +240,32 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local items = {}
+for n = 1, count do items[n] = read_item() end
+
+-- Not an item's fault: says so; the entries from this one on are still in flight, and the worker sends them again.
+local function give_up(problem, first)
+  for n = first, count do
+    for _, document in ipairs(items[n].documents) do pcall(drop_document, document) end
+  end
+  return redis.error_reply(type(problem) == 'table' and problem.err or tostring(problem))
+end
+
+-- What cannot go on without these ends here, before the first write.
+local usable, parked = pcall(function()
+  redis.call('HLEN', 'cs:busy')
+  return redis.call('HLEN', 'cs:parked')
+end)
+if not usable then return give_up(parked, 1) end
+any_parked = parked > 0
+
 local answers, returned = {}, {}
 for n = 1, count do
-  local item = read_item()
+  local item = items[n]
   local ok, answer = pcall(settle, item, now)
   if not ok then
-    -- Not the item's fault: say so; the entry is still in flight and the worker sends it again.
     flush()
-    return redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
+    return give_up(answer, n)
   end
   if type(answer) == 'table' then
     returned[#returned + 1] = item

@@ -4,6 +4,7 @@
 
 mod claim;
 mod drain;
+mod following;
 mod memory;
 mod misplaced;
 mod model;

@@ -116,29 +116,31 @@ async fn parked_ids_that_cannot_be_noted_stay_on_their_list() {
 
 #[tokio::test]
 async fn a_settlement_that_cannot_read_a_shared_key_changes_nothing_and_is_repeated() {
-    let bench = Bench::new().await;
-    for key in ["cs:busy", "cs:parked", "cs:expiring"] {
-        bench.run::<()>("FLUSHALL").await;
-        let queue = bench.queue();
-        let worker = worker(&queue).await;
-        push(&queue, "in", &["a", "b"]).await;
-        let leases = claim(&queue, &worker, &["in"], 2).await;
-        let batch: Vec<_> = leases.into_iter().map(|lease| crate::settle::expiring(lease, "out")).collect();
-        let kept = bench.snapshot().await;
-        bench.spoil(key).await;
-        let before = bench.snapshot().await;
-        let error = queue.settle(&worker, &batch).await.unwrap_err();
-        assert_names(&error, key);
-        assert_eq!(bench.snapshot().await, before, "{key}");
-        // Mended: what was in the key is back, and the same call goes through.
-        bench.run::<i64>(&format!("DEL {key}")).await;
-        if kept.contains_key(key) {
-            for id in ["a", "b"] {
-                bench.words::<i64>(&["HSET", key, id, worker.as_str()]).await;
+    for bench in Bench::both().await {
+        for key in ["cs:busy", "cs:parked", "cs:expiring"] {
+            bench.run::<()>("FLUSHALL").await;
+            let queue = bench.queue();
+            let worker = worker(&queue).await;
+            push(&queue, "in", &["a", "b"]).await;
+            let leases = claim(&queue, &worker, &["in"], 2).await;
+            let batch: Vec<_> =
+                leases.into_iter().map(|lease| crate::settle::expiring(lease, "out")).collect();
+            let kept = bench.snapshot().await;
+            bench.spoil(key).await;
+            let before = bench.snapshot().await;
+            let error = queue.settle(&worker, &batch).await.unwrap_err();
+            assert_names(&error, key);
+            assert_eq!(bench.snapshot().await, before, "{key}");
+            // Mended: what was in the key is back, and the same call goes through.
+            bench.run::<i64>(&format!("DEL {key}")).await;
+            if kept.contains_key(key) {
+                for id in ["a", "b"] {
+                    bench.words::<i64>(&["HSET", key, id, worker.as_str()]).await;
+                }
             }
+            assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Applied; 2]);
+            assert_eq!(listed(&queue, "out").await, ["a", "b"]);
         }
-        assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Applied; 2]);
-        assert_eq!(listed(&queue, "out").await, ["a", "b"]);
     }
 }
 
@@ -164,19 +166,21 @@ async fn a_retry_that_cannot_be_noted_is_a_dead_letter_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn an_in_flight_list_that_was_overwritten_loses_no_run_that_goes_on() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    push(&queue, "in", &["done", "back"]).await;
-    let mut leases = claim(&queue, &worker, &["in"], 2).await;
-    bench.spoil(&format!("cs:infl:{{in}}:{worker}")).await;
-    let batch = [given_back(leases.pop().unwrap()), crate::settle::expiring(leases.pop().unwrap(), "out")];
-    assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Applied; 2]);
-    assert_eq!(
-        (listed(&queue, "in").await, listed(&queue, "out").await),
-        (vec!["back".into()], vec!["done".into()])
-    );
-    assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Gone; 2]);
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        push(&queue, "in", &["done", "back"]).await;
+        let mut leases = claim(&queue, &worker, &["in"], 2).await;
+        bench.spoil(&format!("cs:infl:{{in}}:{worker}")).await;
+        let batch =
+            [given_back(leases.pop().unwrap()), crate::settle::expiring(leases.pop().unwrap(), "out")];
+        assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Applied; 2]);
+        assert_eq!(
+            (listed(&queue, "in").await, listed(&queue, "out").await),
+            (vec!["back".into()], vec!["done".into()])
+        );
+        assert_eq!(settle(&queue, &worker, &batch).await, vec![Settled::Gone; 2]);
+    }
 }
 
 #[tokio::test]

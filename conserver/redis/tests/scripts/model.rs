@@ -15,13 +15,18 @@ use steps::Step;
 #[test]
 fn any_history_keeps_every_id_in_exactly_one_place() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let bench = runtime.block_on(Bench::new());
-    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    for bench in runtime.block_on(Bench::both()) {
+        hold(&runtime, &bench);
+    }
+}
+
+fn hold(runtime: &tokio::runtime::Runtime, bench: &Bench) {
+    let config = Config { cases: 100, failure_persistence: None, ..Config::default() };
     let histories = proptest::collection::vec(any_step(), 1..60);
     let result = TestRunner::new(config).run(&histories, |history| {
         runtime.block_on(async {
             bench.run::<()>("FLUSHALL").await;
-            let mut model = Model::new(&bench).await;
+            let mut model = Model::new(bench).await;
             for step in &history {
                 model.take(step).await.map_err(|says| TestCaseError::fail(format!("{step:?}: {says}")))?;
                 model

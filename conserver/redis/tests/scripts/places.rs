@@ -100,17 +100,18 @@ async fn where_nothing_takes_an_id_it_stays_in_flight() {
 
 #[tokio::test]
 async fn contexts_of_another_type_are_no_obstacle() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    push(&queue, "in", &["a"]).await;
-    bench.spoil("context:in:a").await;
-    bench.spoil("context:out:a").await;
-    let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
-    assert_eq!(lease.context, None);
-    let batch = [crate::settle::expiring(lease, "out")];
-    assert_eq!(settle(&queue, &worker, &batch).await, [Settled::Applied]);
-    assert_eq!(listed(&queue, "out").await, ["a"]);
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        push(&queue, "in", &["a"]).await;
+        bench.spoil("context:in:a").await;
+        bench.spoil("context:out:a").await;
+        let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
+        assert_eq!(lease.context, None);
+        let batch = [crate::settle::expiring(lease, "out")];
+        assert_eq!(settle(&queue, &worker, &batch).await, [Settled::Applied]);
+        assert_eq!(listed(&queue, "out").await, ["a"]);
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) fn expiring(lease: Lease, list: &str) -> Settlement {
     Settlement::new(lease, End::Finish(Box::new(finish)))
 }
 
-fn writing(lease: Lease, json: &str) -> Settlement {
+pub(crate) fn writing(lease: Lease, json: &str) -> Settlement {
     let document =
         DocumentWrite { id: lease.entry.id.clone(), json: json.to_owned().into(), encoding: Encoding::Text };
     Settlement::new(lease, End::Finish(Box::new(Finish { documents: vec![document], ..Finish::default() })))
@@ -98,75 +98,85 @@ async fn nothing_of_ours_is_left_when_all_is_done() {
 
 #[tokio::test]
 async fn a_large_document_survives_the_loss_of_its_staged_copy() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    bench.words::<()>(&["SET", "vcon:a", "{}", "PX", "600000"]).await;
-    push(&queue, "in", &["a"]).await;
-    let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
-    let large = format!("\"{}\"", "x".repeat(300_000));
-    // A checkpoint of it first, and again.
-    let document = DocumentWrite { id: "a".into(), json: large.clone().into(), encoding: Encoding::Text };
-    for _ in 0..2 {
-        assert!(bench.redis.checkpoint(&worker, &lease.entry, &document).await.unwrap());
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        bench.words::<()>(&["SET", "vcon:a", "{}", "PX", "600000"]).await;
+        push(&queue, "in", &["a"]).await;
+        let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
+        let large = format!("\"{}\"", "x".repeat(300_000));
+        // A checkpoint of it first, and again.
+        let document = DocumentWrite { id: "a".into(), json: large.clone().into(), encoding: Encoding::Text };
+        for _ in 0..2 {
+            assert!(bench.redis.checkpoint(&worker, &lease.entry, &document).await.unwrap());
+        }
+        let batch = [writing(lease, &large)];
+        for expected in [Settled::Applied, Settled::Gone, Settled::Gone] {
+            assert_eq!(settle(&queue, &worker, &batch).await, [expected]);
+        }
+        assert_eq!(bench.run::<String>("GET vcon:a").await, large);
+        let left: i64 = bench.run("PTTL vcon:a").await;
+        assert!(left > 540_000 && left <= 600_000, "{left}");
+        assert!(bench.run::<Vec<String>>("KEYS cs:new:*").await.is_empty());
     }
-    let batch = [writing(lease, &large)];
-    for expected in [Settled::Applied, Settled::Gone, Settled::Gone] {
-        assert_eq!(settle(&queue, &worker, &batch).await, [expected]);
-    }
-    assert_eq!(bench.run::<String>("GET vcon:a").await, large);
-    let left: i64 = bench.run("PTTL vcon:a").await;
-    assert!(left > 540_000 && left <= 600_000, "{left}");
-    assert!(bench.run::<Vec<String>>("KEYS cs:new:*").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_large_document_does_not_overwrite_something_else() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    push(&queue, "in", &["a", "b"]).await;
-    bench.words::<i64>(&["HSET", "vcon:a", "not", "ours"]).await;
-    let large = format!("\"{}\"", "x".repeat(300_000));
-    let batch: Vec<_> =
-        claim(&queue, &worker, &["in"], 2).await.into_iter().map(|lease| writing(lease, &large)).collect();
-    let settled = settle(&queue, &worker, &batch).await;
-    assert!(
-        matches!(&settled[0], Settled::Refused(says) if says.contains("`vcon:a` holds a hash")),
-        "{settled:?}"
-    );
-    assert_eq!(settled[1], Settled::Applied);
-    assert_eq!(bench.run::<String>("HGET vcon:a not").await, "ours");
-    assert!(bench.run::<Vec<String>>("KEYS cs:new:*").await.is_empty());
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        push(&queue, "in", &["a", "b"]).await;
+        bench.words::<i64>(&["HSET", "vcon:a", "not", "ours"]).await;
+        let large = format!("\"{}\"", "x".repeat(300_000));
+        let batch: Vec<_> = claim(&queue, &worker, &["in"], 2)
+            .await
+            .into_iter()
+            .map(|lease| writing(lease, &large))
+            .collect();
+        let settled = settle(&queue, &worker, &batch).await;
+        assert!(
+            matches!(&settled[0], Settled::Refused(says) if says.contains("`vcon:a` holds a hash")),
+            "{settled:?}"
+        );
+        assert_eq!(settled[1], Settled::Applied);
+        assert_eq!(bench.run::<String>("HGET vcon:a not").await, "ours");
+        assert!(bench.run::<Vec<String>>("KEYS cs:new:*").await.is_empty());
+    }
 }
 
 #[tokio::test]
 async fn a_document_that_expired_in_the_middle_of_its_run_does_not_live_for_ever() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    for (id, size) in [("small", 10), ("large", 300_000)] {
-        push(&queue, "in", &[id]).await;
-        let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
-        settle(&queue, &worker, &[writing(lease, &"x".repeat(size))]).await;
-        let left: i64 = bench.words(&["PTTL", &format!("vcon:{id}")]).await;
-        assert!(left > 3_500_000 && left <= 3_600_000, "{id}: {left}");
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        for (id, size) in [("small", 10), ("large", 300_000)] {
+            push(&queue, "in", &[id]).await;
+            let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
+            settle(&queue, &worker, &[writing(lease, &"x".repeat(size))]).await;
+            let left: i64 = bench.words(&["PTTL", &format!("vcon:{id}")]).await;
+            assert!(left > 3_500_000 && left <= 3_600_000, "{id}: {left}");
+        }
     }
 }
 
 #[tokio::test]
 async fn scripts_are_loaded_again_after_they_were_lost() {
-    let bench = Bench::new().await;
-    let queue = bench.queue();
-    let worker = worker(&queue).await;
-    for size in [10, 300_000] {
-        push(&queue, "in", &["a"]).await;
-        bench.run::<()>("SCRIPT FLUSH").await;
-        let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
-        bench.run::<()>("SCRIPT FLUSH").await;
-        let document = DocumentWrite { id: "a".into(), json: "{}".into(), encoding: Encoding::Text };
-        assert!(bench.redis.checkpoint(&worker, &lease.entry, &document).await.unwrap());
-        bench.run::<()>("SCRIPT FLUSH").await;
-        assert_eq!(settle(&queue, &worker, &[writing(lease, &"x".repeat(size))]).await, [Settled::Applied]);
+    for bench in Bench::both().await {
+        let queue = bench.queue();
+        let worker = worker(&queue).await;
+        for size in [10, 300_000] {
+            push(&queue, "in", &["a"]).await;
+            bench.run::<()>("SCRIPT FLUSH").await;
+            let lease = claim(&queue, &worker, &["in"], 1).await.pop().unwrap();
+            bench.run::<()>("SCRIPT FLUSH").await;
+            let document = DocumentWrite { id: "a".into(), json: "{}".into(), encoding: Encoding::Text };
+            assert!(bench.redis.checkpoint(&worker, &lease.entry, &document).await.unwrap());
+            bench.run::<()>("SCRIPT FLUSH").await;
+            assert_eq!(
+                settle(&queue, &worker, &[writing(lease, &"x".repeat(size))]).await,
+                [Settled::Applied]
+            );
+        }
     }
 }

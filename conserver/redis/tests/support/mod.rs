@@ -32,6 +32,16 @@ impl Bench {
         Self::with(&[], |_| ()).await
     }
 
+    /// On which documents follow the script that settles, however few they are.
+    pub async fn following() -> Self {
+        Self::with(&[], |options| options.follow_from = 0).await
+    }
+
+    /// Both ways in which documents travel.
+    pub async fn both() -> [Self; 2] {
+        [Self::new().await, Self::following().await]
+    }
+
     /// With more arguments for the server and other options of the queue.
     pub async fn with(args: &[&str], change: impl FnOnce(&mut RedisOptions)) -> Self {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();

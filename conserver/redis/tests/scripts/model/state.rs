@@ -40,6 +40,8 @@ pub(super) struct Model<'a> {
     /// How many occurrences of each list wait for an id that runs.
     pub(super) parked: BTreeMap<String, [usize; 2]>,
     pub(super) done: Vec<String>,
+    /// What the last run that finished wrote.
+    pub(super) documents: BTreeMap<String, String>,
     pub(super) dead: [Vec<String>; 2],
     /// Settlements of workers that were recovered.
     pub(super) late: Vec<(WorkerId, Settlement)>,
@@ -64,6 +66,7 @@ impl<'a> Model<'a> {
             alone: BTreeMap::new(),
             parked: BTreeMap::new(),
             done: Vec::new(),
+            documents: BTreeMap::new(),
             dead: Default::default(),
             late: Vec::new(),
             pushed: 0,
@@ -124,6 +127,12 @@ impl<'a> Model<'a> {
             LISTS.iter().filter(|list| member.held.iter().any(|l| l.entry.list.as_str() == **list)).count()
         };
         same("in-flight lists", &in_flight, &self.members.iter().map(holding).sum())?;
+        let mut documents = BTreeMap::new();
+        for key in self.bench.run::<Vec<String>>("KEYS vcon:*").await {
+            documents.insert(key["vcon:".len()..].to_owned(), self.bench.words(&["GET", &key]).await);
+        }
+        same("documents", &documents, &self.documents)?;
+        same("set aside", &self.bench.run::<Vec<String>>("KEYS cs:aside*").await, &Vec::new())?;
         let everywhere = self.lists.iter().map(VecDeque::len).sum::<usize>()
             + self.delayed.iter().map(BTreeMap::len).sum::<usize>()
             + self.suspects.iter().map(VecDeque::len).sum::<usize>()

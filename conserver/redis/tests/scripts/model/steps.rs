@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conserver_core::queue::{End, Finish, Lease, Settled, Settlement, Strikes, Tries};
+use conserver_core::store::{DocumentWrite, Encoding};
 use conserver_testkit::queue_suite::{
     QueueFixture, dead, given_back, lane_worker, listed, push, retried, settle, worker,
 };
@@ -118,7 +119,7 @@ impl Model<'_> {
         }
         let id = member.id.clone();
         let batch: Vec<Settlement> =
-            chosen.into_iter().zip(ends).map(|(lease, end)| ended(lease, *end)).collect();
+            chosen.into_iter().zip(ends).map(|(lease, end)| ended(lease, *end, "in time")).collect();
         let settled = settle(&self.queue, &id, &batch).await;
         same("settled", &settled, &vec![Settled::Applied; batch.len()])?;
         if lost {
@@ -152,7 +153,10 @@ impl Model<'_> {
                 self.dead[n].push(id.clone());
                 self.tries[n].remove(&token);
             }
-            _ => {
+            end => {
+                for document in end.documents() {
+                    self.documents.insert(id.clone(), String::from_utf8_lossy(&document.json).into_owned());
+                }
                 self.done.push(id.clone());
                 self.tries[n].remove(&token);
             }
@@ -203,7 +207,7 @@ impl Model<'_> {
                 document_bytes: None,
                 tries: Tries::default(),
             };
-            self.late.push((dead_one.clone(), ended(ghost, struck.into())));
+            self.late.push((dead_one.clone(), ended(ghost, struck.into(), "too late")));
             if !struck {
                 self.back(at == 2, &lease);
                 continue;
@@ -281,13 +285,16 @@ impl Model<'_> {
     }
 }
 
-/// An end by number.
-fn ended(lease: Lease, end: u8) -> Settlement {
+/// An end by number. One that finishes writes a document which says by whom.
+fn ended(lease: Lease, end: u8, by: &str) -> Settlement {
     let tries = Tries { attempt: lease.tries.attempt + 1, ..lease.tries.clone() };
     match end {
         0 | 1 => {
-            let egress = vec![("out".into(), lease.entry.id.clone())];
-            Settlement::new(lease, End::Finish(Box::new(Finish { egress, ..Finish::default() })))
+            let id = lease.entry.id.clone();
+            let json = format!("{by} {}", lease.entry.token).into();
+            let documents = vec![DocumentWrite { id: id.clone(), json, encoding: Encoding::Text }];
+            let egress = vec![("out".into(), id)];
+            Settlement::new(lease, End::Finish(Box::new(Finish { documents, egress, ..Finish::default() })))
         }
         2 => retried(lease, Duration::ZERO, tries),
         3 => retried(lease, Duration::from_secs(3600), tries),
