@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a test binary")]
 
+mod accept;
 mod claim;
 mod drain;
 mod following;
