@@ -10,7 +10,7 @@ use conserver_testkit::free_port;
 use conserver_testkit::redis::AppendOnly;
 
 use super::{Bound, Promise, calls, median, promise};
-use crate::instance::{Instance, memory, under_load};
+use crate::instance::{Instance, cpu_seconds, memory, under_load};
 
 const CONFIG: &str = "chains: {main: {links: [], ingress_lists: [in], egress_lists: [out]}}\n";
 const CONNECTIONS: &str = "64";
@@ -26,9 +26,11 @@ pub(crate) fn measure(rounds: usize, posts: u64) -> anyhow::Result<Vec<Promise>>
     fs::write(&document, with_blank_id(&calls()[0])?)?;
     let document = document.display().to_string();
 
-    let (mut rates, mut tails) = (Vec::new(), Vec::new());
+    let (mut rates, mut tails, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
+        let before = cpu_seconds(api.child.id());
         let run = api.wrk("post.lua", &document, SECONDS)?;
+        cpu.push((cpu_seconds(api.child.id()) - before) * 1e6 / run.requests as f64);
         rates.push(run.rate);
         tails.push(run.tail);
         instance.flush()?;
@@ -49,6 +51,7 @@ pub(crate) fn measure(rounds: usize, posts: u64) -> anyhow::Result<Vec<Promise>>
             Bound::AtLeast(15_000.0),
         ),
         promise("the same, 99 of 100", median(&mut tails), "ms", Bound::AtMost(20.0)),
+        promise("processor time of the API for each", median(&mut cpu), "µs", Bound::None),
         promise("GET /vcon/{uuid}, 64 connections", median(&mut reads), "/s", Bound::AtLeast(20_000.0)),
         promise("resident after 100,000 posts", warm as f64 / 1_048_576.0, "MB", Bound::None),
         promise(format!("growth until {posts} posts"), growth, "%", Bound::AtMost(10.0)),

@@ -59,11 +59,17 @@ pub(crate) fn accept(body: Bytes, limits: &Limits) -> Result<Accepted, Refusal> 
     if vcon.form() != Form::Unsigned {
         return sealed::accept(body, limits);
     }
-    let mut reading = Reading { whole: &body, problems: Problems::default(), keys: IndexKeys::default() };
+    let mut reading = Reading {
+        whole: &body,
+        problems: Problems::default(),
+        keys: IndexKeys::default(),
+        parties: 0,
+        outside: None,
+    };
     let mut out = Vec::with_capacity(body.len() + 256);
     let id = reading.document(&vcon, &mut out);
     if let (Some(id), true) = (id, reading.problems.is_empty()) {
-        reading.party_indices(&vcon);
+        reading.party_indices();
         if reading.problems.is_empty() {
             return Ok(Accepted { id, json: out.into(), keys: reading.keys });
         }
@@ -76,6 +82,9 @@ struct Reading<'a> {
     whole: &'a [u8],
     problems: Problems,
     keys: IndexKeys,
+    parties: usize,
+    /// The first dialog in which somebody speaks who is not there, and which index that is.
+    outside: Option<(usize, i64)>,
 }
 
 impl Reading<'_> {
@@ -162,37 +171,42 @@ impl Reading<'_> {
         if !raw.starts_with('[') {
             return self.problems.push(Problem::list_type(Loc::body(name), raw));
         }
-        let is_rewritten = matches!(name, "parties" | "dialog");
-        let mut first = true;
-        if is_rewritten {
-            out.push(b'[');
-        } else {
+        if !matches!(name, "parties" | "dialog") {
             out.extend_from_slice(raw.as_bytes());
+            for (index, value) in vcon.values(name).enumerate().filter(|(_, value)| !value.starts_with('{')) {
+                self.problems.push(Problem::dict_type(Loc::body(name).index(index), value));
+            }
+            return;
         }
+        out.push(b'[');
+        let mut first = true;
         for (index, element) in vcon.elements(name).enumerate() {
-            match element {
-                Err(raw) if is_rewritten => {
+            let entry = match element {
+                Ok(entry) => entry,
+                Err(raw) => {
                     self.problems.push(Problem::model_type(Loc::body(name).index(index), raw));
+                    continue;
                 }
-                Err(raw) => self.problems.push(Problem::dict_type(Loc::body(name).index(index), raw)),
-                Ok(entry) if is_rewritten => {
-                    if !std::mem::take(&mut first) {
-                        out.push(b',');
-                    }
-                    match name {
-                        "parties" => self.party(&entry, out),
-                        _ => dialog::write(&entry, &mut self.problems, out),
-                    }
-                }
-                Ok(_) => {}
+            };
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            if name == "parties" {
+                self.party(&entry, out);
+            } else {
+                dialog::write(&entry, &mut self.problems, out);
+                self.outside = self.outside.or_else(|| {
+                    let all = entry.get("parties").map(dialog::indices).unwrap_or_default();
+                    let is_there = |n: i64| usize::try_from(n).is_ok_and(|n| n < self.parties);
+                    Some((index, all.into_iter().find(|n| !is_there(*n))?))
+                });
             }
         }
-        if is_rewritten {
-            out.push(b']');
-        }
+        out.push(b']');
     }
 
     fn party(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) {
+        self.parties = entry.index() + 1;
         let tel = entry.get("tel").unwrap_or("null");
         if tel != "null" {
             let at = || Loc::body("parties").index(entry.index()).name("tel");
@@ -217,20 +231,13 @@ impl Reading<'_> {
     }
 
     /// The one rule about the whole document, asked when nothing else is wrong: nobody speaks who is not there.
-    fn party_indices(&mut self, vcon: &Vcon) {
-        let parties = vcon.elements("parties").count();
-        for dialog in vcon.elements("dialog").filter_map(Result::ok) {
-            let all = dialog.get("parties").map(dialog::indices).unwrap_or_default();
-            if let Some(outside) =
-                all.iter().find(|n| usize::try_from(**n).is_ok_and(|n| n >= parties) || **n < 0)
-            {
-                let says = format!(
-                    "dialog[{}].parties contains index {outside} which is out of range (parties has {parties} entries)",
-                    dialog.index()
-                );
-                return self.problems.push(Problem::value_of(Loc::whole_body(), says, echo(self.whole)));
-            }
-        }
+    fn party_indices(&mut self) {
+        let Some((dialog, outside)) = self.outside else { return };
+        let parties = self.parties;
+        let says = format!(
+            "dialog[{dialog}].parties contains index {outside} which is out of range (parties has {parties} entries)"
+        );
+        self.problems.push(Problem::value_of(Loc::whole_body(), says, echo(self.whole)));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::entry::{self, Analysis, Attachment, Dialog, Entries, Entry, Party};
 use crate::error::DocumentError;
 use crate::form::{self, Form};
 use crate::id::VconId;
-use crate::json::{self, Elements};
+use crate::json::{self, Elements, Values};
 use crate::limits::Limits;
 use crate::section::Section;
 use crate::tags::{self, Edit};
@@ -249,6 +249,11 @@ impl Vcon {
     pub fn elements(&self, member: &str) -> impl Iterator<Item = Result<Entry<'_>, &str>> {
         let elements = Elements::new(self.raw(member).unwrap_or_default());
         elements.enumerate().map(|(index, (_, element))| Entry::of(index, element))
+    }
+
+    /// Returns the elements of a top-level array as they are written, without a look into objects.
+    pub fn values(&self, member: &str) -> impl Iterator<Item = &str> {
+        Values::new(self.raw(member).unwrap_or_default())
     }
 
     fn entries<'a, T: From<Entry<'a>>>(&'a self, section: Section) -> Entries<'a, T> {

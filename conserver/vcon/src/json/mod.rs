@@ -18,7 +18,7 @@ pub(crate) use cursor::{Cursor, Fault};
 pub(crate) use fields::Fields;
 pub(crate) use gaps::Gaps;
 pub(crate) use keys::KeySet;
-pub(crate) use parts::{Element, Elements, Member, Object};
+pub(crate) use parts::{Element, Elements, Member, Object, Values};
 pub use python::python_text;
 pub(crate) use python::write_python_text;
 pub(crate) use string::{is_key, quote, quote_ascii_into, unescape, unescape_into};

@@ -110,27 +110,57 @@ impl<'a> Elements<'a> {
     }
 }
 
-impl<'a> Iterator for Elements<'a> {
-    /// The offset in the array's text, and the element.
-    type Item = (usize, Element<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<'a> Elements<'a> {
+    /// Whether another element begins at the cursor now.
+    fn goes_on(&mut self) -> bool {
         if self.state == State::Done {
-            return None;
+            return false;
         }
         self.cursor.space();
         if self.state == State::Inside && self.cursor.take(b',') {
             self.cursor.space();
         } else if self.state == State::Inside || self.cursor.peek() == Some(b']') {
             self.state = State::Done;
-            return None;
+            return false;
         }
         self.state = State::Inside;
-        let element = self.element().ok();
+        true
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    /// The offset in the array's text, and the element.
+    type Item = (usize, Element<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let element = self.goes_on().then(|| self.element().ok()).flatten();
         if element.is_none() {
             self.state = State::Done;
         }
         element
+    }
+}
+
+/// The elements of an array as they are written; none if the text is no array.
+pub(crate) struct Values<'a>(Elements<'a>);
+
+impl<'a> Values<'a> {
+    pub(crate) fn new(raw: &'a str) -> Self {
+        Self(Elements::new(raw))
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if !self.0.goes_on() {
+            return None;
+        }
+        let cursor = &mut self.0.cursor;
+        let at = cursor.at();
+        cursor.value().ok()?;
+        Some(cursor.slice(at))
     }
 }
 
@@ -156,12 +186,13 @@ mod tests {
         let seen: Vec<_> = Elements::new(raw).map(|(at, element)| (at, element.raw())).collect();
         assert_eq!(seen, [(3, r#"{"a":1}"#), (13, "\"b\""), (17, "3")]);
         assert!(seen.iter().all(|(at, text)| raw[*at..].starts_with(text)));
+        assert!(Values::new(raw).eq(seen.iter().map(|(_, text)| *text)));
     }
 
     #[test]
     fn what_is_no_array_has_no_elements() {
         for raw in ["null", "{}", "\"[1]\"", "[]", "[ ]"] {
-            assert_eq!(Elements::new(raw).count(), 0, "{raw}");
+            assert_eq!((Elements::new(raw).count(), Values::new(raw).count()), (0, 0), "{raw}");
         }
     }
 }
