@@ -173,7 +173,7 @@ impl Reading<'_> {
         }
         if !matches!(name, "parties" | "dialog") {
             out.extend_from_slice(raw.as_bytes());
-            for (index, value) in vcon.values(name).enumerate().filter(|(_, value)| !value.starts_with('{')) {
+            for (index, value) in vcon.odd_elements(name) {
                 self.problems.push(Problem::dict_type(Loc::body(name).index(index), value));
             }
             return;

@@ -166,7 +166,12 @@ impl Live {
 
     /// Whether a chain takes from this list.
     pub(crate) fn is_ingress(&self, list: &QueueName) -> bool {
-        self.plan.chains.iter().any(|chain| chain.ingress.contains(list))
+        self.ingress(list).is_some()
+    }
+
+    /// The name in the configuration of a list that a chain takes from: one of a request lies elsewhere each time.
+    fn ingress(&self, list: &QueueName) -> Option<&QueueName> {
+        self.plan.chains.iter().flat_map(|chain| &chain.ingress).find(|name| *name == list)
     }
 
     /// Whether the configuration names this list.
@@ -184,7 +189,7 @@ impl Live {
     pub(crate) fn tell_enqueued(&self, list: &QueueName, source: &'static str, count: usize) {
         if count > 0 {
             // A list that no chain takes from has no name of the configuration, and so no label of its own.
-            let list = Some(list).filter(|list| self.is_ingress(list));
+            let list = self.ingress(list);
             VconsEnqueued { list, source, count }.emit();
         }
     }

@@ -25,11 +25,14 @@ pub(crate) struct Notes {
     pub(crate) native_body: bool,
     /// Some entry has such a body without saying `"encoding": "json"`.
     pub(crate) mislabelled_body: bool,
+    /// Some element is no object, and so no entry.
+    pub(crate) other_element: bool,
 }
 
 impl Notes {
     /// What holds of a section nobody has looked at.
-    pub(crate) const UNKNOWN: Self = Self { legacy_name: true, native_body: true, mislabelled_body: true };
+    pub(crate) const UNKNOWN: Self =
+        Self { legacy_name: true, native_body: true, mislabelled_body: true, other_element: true };
 }
 
 /// Scans `text`.
@@ -102,7 +105,11 @@ impl<'a> Scan<'a> {
         cursor.array(|cursor, index| {
             self.place.index = Some(index);
             self.place.entry_member = None;
-            if cursor.peek() == Some(b'{') { self.entry(cursor, section, &mut notes) } else { cursor.value() }
+            if cursor.peek() == Some(b'{') {
+                return self.entry(cursor, section, &mut notes);
+            }
+            notes.other_element = true;
+            cursor.value()
         })?;
         Ok(notes)
     }
@@ -202,12 +209,15 @@ mod tests {
 
     #[test]
     fn notes_say_what_rendering_will_find() {
-        assert_eq!(notes("dialog", r#"{"type":"text","body":"x"}"#), Notes::default());
+        let nothing = Notes { other_element: true, ..Notes::default() };
+        assert_eq!(notes("dialog", r#"{"type":"text","body":"x"}"#), nothing);
         assert!(notes("dialog", r#"{"mime\u0074ype":1}"#).legacy_name);
         assert!(notes("attachments", r#"{"type":"tags"}"#).legacy_name);
         assert!(!notes("attachments", r#"{"type":"tags","purpose":"x"}"#).legacy_name);
         let native = notes("analysis", r#"{"encoding":"json","body":[]}"#);
         assert!(native.native_body && !native.mislabelled_body);
         assert!(notes("analysis", r#"{"body":{},"encoding":"none"}"#).mislabelled_body);
+        let entries = outline(r#"{"dialog":[{},{"x":1}]}"#, &Limits::default()).unwrap();
+        assert_eq!(entries.members[0].1, Notes::default());
     }
 }

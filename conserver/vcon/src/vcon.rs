@@ -251,9 +251,13 @@ impl Vcon {
         elements.enumerate().map(|(index, (_, element))| Entry::of(index, element))
     }
 
-    /// Returns the elements of a top-level array as they are written, without a look into objects.
-    pub fn values(&self, member: &str) -> impl Iterator<Item = &str> {
-        Values::new(self.raw(member).unwrap_or_default())
+    /// Returns the elements of a top-level array that are no objects, as they are written, each with its index. Where a
+    /// section has none, which its first reading saw, this looks at nothing.
+    pub fn odd_elements(&self, member: &str) -> impl Iterator<Item = (usize, &str)> {
+        let found = self.document.member(member);
+        let seen = found.is_some_and(|found| found.section.is_some() && !found.notes.other_element);
+        let array = if seen { "" } else { found.map_or("", |found| found.raw()) };
+        Values::new(array).enumerate().filter(|(_, value)| !value.starts_with('{'))
     }
 
     fn entries<'a, T: From<Entry<'a>>>(&'a self, section: Section) -> Entries<'a, T> {

@@ -199,3 +199,14 @@ fn the_creation_time_is_in_seconds_and_utc_without_a_zone() {
         assert_eq!(vcon(&format!(r#"{{"uuid":"u","created_at":"{text}"}}"#)).created_unix(), seconds);
     }
 }
+
+#[test]
+fn elements_that_are_no_objects_are_found_in_sections_and_elsewhere() {
+    let json = r#"{"dialog":[{},{"a":[1]}],"analysis":[1,{}, "x",[{}]],"group":[{},null],"other":{"a":1}}"#;
+    let vcon = Vcon::parse("a".into(), json.into(), &Limits::default()).unwrap();
+    let odd = |member: &str| vcon.odd_elements(member).collect::<Vec<_>>();
+    assert_eq!(odd("dialog"), []);
+    assert_eq!(odd("analysis"), [(0, "1"), (2, "\"x\""), (3, "[{}]")]);
+    assert_eq!(odd("group"), [(1, "null")]);
+    assert!(odd("other").is_empty() && odd("missing").is_empty());
+}
