@@ -46,9 +46,15 @@ pub(crate) enum Detail {
 /// Result with [`ApiError`].
 pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 
+impl ErrorBody {
+    pub(crate) fn new(detail: impl Into<Value>, hint: impl Into<String>) -> Self {
+        Self { detail: detail.into(), hint: hint.into() }
+    }
+}
+
 impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Value>, hint: impl Into<String>) -> Self {
-        let body = json!(ErrorBody { detail: detail.into(), hint: hint.into() });
+        let body = json!(ErrorBody::new(detail, hint));
         Self(Box::new(Parts { status, body, retry_after: None }))
     }
 

@@ -16,7 +16,7 @@ use crate::error::{ApiError, not_found, wrong_method};
 use crate::serve::Peer;
 use crate::state::State;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-vcon-server-version");
 const COMMIT: HeaderName = HeaderName::from_static("x-vcon-server-commit");
 

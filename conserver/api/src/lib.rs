@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `serve` | from a socket to the router, with an end to every wait |
+//! | `heads` | what becomes of requests that are none |
 //! | `tls` | certificate and key, and their renewal |
 //! | `gate` | around every request: who calls, may it, request id, headers, audit log |
 //! | `access` | the table of calls, keys, roles, partners |
@@ -27,6 +28,7 @@ mod extract;
 mod feed;
 mod fetch;
 mod gate;
+mod heads;
 mod hub;
 mod model;
 mod openapi;

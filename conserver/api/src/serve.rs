@@ -15,11 +15,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::heads::Explained;
 use crate::tls::Tls;
 
 /// A head that is not there by then never comes; an idle connection is closed after the same time.
 const HEAD: Duration = Duration::from_secs(30);
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a client may take to read that it was too slow.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Requests that are under way when the server stops may take this long.
 const LAST: Duration = Duration::from_secs(20);
 /// Connections at once; more wait until one ends.
@@ -104,21 +107,26 @@ async fn speak(
         request.extensions_mut().insert(peer);
         tower::ServiceExt::oneshot(router.clone(), request)
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEADERS)
         .max_headers(HEADER_LINES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
+        .serve_connection(TokioIo::new(Explained::new(stream)), TowerToHyperService::new(service));
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    let Err(error) = ended else { return };
+    tracing::debug!(%error, "a connection ended early");
+    if error.is_timeout() {
+        let parts = connection.into_parts();
+        // One that was only idle is closed without a word.
+        if !parts.read_buf.is_empty() {
+            let _ = tokio::time::timeout(LAST_WORDS, parts.io.into_inner().too_late()).await;
+        }
     }
 }
