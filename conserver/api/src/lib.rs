@@ -18,9 +18,11 @@
 //! | `outages` | what workers need and cannot have |
 //! | `fetch` | documents that only storages have, one look for everybody who asks |
 //! | `error` | what is answered when something is wrong |
+//! | `answers` | what calls answer, as it is described |
 //! | `openapi` | the description of all calls |
 
 mod access;
+mod answers;
 mod audit;
 mod configuration;
 mod error;

@@ -10,6 +10,7 @@ use conserver_core::{LinkName, QueueName};
 use serde_json::{Value, json};
 
 use super::json;
+use crate::answers;
 use crate::error::{ApiError, Result, not_found};
 use crate::extract::PathText;
 use crate::feed::Standing;
@@ -20,7 +21,7 @@ use crate::state::State;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Chains with their links and storages, what these stand on, and whether anything is taken in.
-#[utoipa::path(get, path = "/chains", tag = "instance", responses((status = 200, description = "The chains", body = Vec<Object>)))]
+#[utoipa::path(get, path = "/chains", tag = "instance", responses((status = 200, description = "The chains", body = Vec<answers::Chain>)))]
 pub(crate) async fn chains(Extract(state): Extract<State>) -> Response {
     let live = state.live();
     let paused = paused_lists(&state, &live.plan).await;
@@ -87,7 +88,7 @@ fn breakers(chain: &ChainPlan, plan: &Plan, standing: Option<&Standing>) -> Vec<
 /// Stops claims from all lists of a chain, for all workers. What they hold goes on.
 #[utoipa::path(post, path = "/chains/{name}/pause", tag = "instance", params(("name" = String, Path, description = "The chain")),
     responses(
-        (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = Object),
+        (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = answers::PausedChain),
         (status = 404, description = "No chain of this name takes from a list", body = crate::error::ErrorBody),
     ))]
 pub(crate) async fn pause(state: Extract<State>, name: PathText) -> Result<Response> {
@@ -97,7 +98,7 @@ pub(crate) async fn pause(state: Extract<State>, name: PathText) -> Result<Respo
 /// Resumes claims from all lists of a chain.
 #[utoipa::path(post, path = "/chains/{name}/resume", tag = "instance", params(("name" = String, Path, description = "The chain")),
     responses(
-        (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = Object),
+        (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = answers::PausedChain),
         (status = 404, description = "No chain of this name takes from a list", body = crate::error::ErrorBody),
     ))]
 pub(crate) async fn resume(state: Extract<State>, name: PathText) -> Result<Response> {

@@ -26,7 +26,7 @@ pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
     params(("dry_run" = Option<bool>, Query, description = "Only check it: nothing is written")),
     request_body(content = Object, description = "The whole configuration",
         example = json!({"conserver": 1, "chains": {"main": {"ingress_lists": ["intake"], "egress_lists": ["done"]}}})),
-    responses((status = 200, description = "With `dry_run`: all problems, and whether it can be used", body = Object), (status = 204, description = "Replaced")))]
+    responses((status = 200, description = "With `dry_run`: all problems, and whether it can be used", body = crate::answers::Checked), (status = 204, description = "Replaced")))]
 pub(crate) async fn write(
     Extract(state): Extract<State>,
     mut query: Query,

@@ -119,7 +119,7 @@ pub(crate) async fn count(Extract(state): Extract<State>, mut query: Query) -> R
 
 /// How many ids stand on a list. Lists that the configuration names need no key.
 #[utoipa::path(get, path = "/stats/queue", tag = "lists", params(("list_name" = String, Query, description = "The list")),
-    responses((status = 200, description = "The length", body = Object)))]
+    responses((status = 200, description = "The length", body = crate::answers::Depth)))]
 pub(crate) async fn depth(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

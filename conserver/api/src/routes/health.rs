@@ -8,19 +8,20 @@ use axum::http::StatusCode;
 use conserver_core::queue::WorkerStatus;
 use serde_json::{Value, json};
 
+use crate::answers;
 use crate::state::{Live, State};
 
 /// One question to the backend may take this long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tells that this process lives; asks nobody.
-#[utoipa::path(get, path = "/health", tag = "instance", responses((status = 200, description = "It lives", body = Object)))]
+#[utoipa::path(get, path = "/health", tag = "instance", responses((status = 200, description = "It lives", body = answers::Health)))]
 pub(crate) async fn health(Extract(state): Extract<State>) -> Json<Value> {
     Json(json!({"status": "healthy", "version": of_build(&state.live())}))
 }
 
 /// Tells what this build is.
-#[utoipa::path(get, path = "/version", tag = "instance", responses((status = 200, description = "The build", body = Object)))]
+#[utoipa::path(get, path = "/version", tag = "instance", responses((status = 200, description = "The build", body = answers::Build)))]
 pub(crate) async fn version(Extract(state): Extract<State>) -> Json<Value> {
     Json(of_build(&state.live()))
 }
@@ -32,8 +33,8 @@ fn of_build(live: &Live) -> Value {
 
 /// Tells whether a worker of this host is at work.
 #[utoipa::path(get, path = "/ready", tag = "instance", responses(
-    (status = 200, description = "A worker of this host is at work", body = Object),
-    (status = 503, description = "None is, with the reason", body = Object),
+    (status = 200, description = "A worker of this host is at work", body = answers::Readiness),
+    (status = 503, description = "None is, with the reason", body = answers::Readiness),
 ))]
 pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, Json<Value>) {
     let (ready, why) = match tokio::time::timeout(PATIENCE, state.queue.workers()).await {

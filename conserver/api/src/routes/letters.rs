@@ -15,6 +15,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 use super::json;
+use crate::answers;
 use crate::error::{ApiError, Result, not_found};
 use crate::extract::Query;
 use crate::state::State;
@@ -214,7 +215,7 @@ impl Meant {
         ("limit" = Option<i64>, Query, minimum = 0, maximum = 100_000, description = "How many at most: 100 if nothing is said"),
         ("offset" = Option<i64>, Query, minimum = 0, description = "Where to begin: `next` of the answer before"),
     ),
-    responses((status = 200, description = "`letters`, and `next` if there may be more", body = Object)))]
+    responses((status = 200, description = "`letters`, and `next` if there may be more", body = answers::Letters)))]
 pub(crate) async fn letters(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
     let paging = paging(&mut query, 100);
@@ -226,7 +227,7 @@ pub(crate) async fn letters(Extract(state): Extract<State>, mut query: Query) ->
 /// How many dead letters there are by reason, link and chain.
 #[utoipa::path(get, path = "/dlq/facets", tag = "dead letters",
     params(("ingress_list" = Option<String>, Query, description = "The ingress list; or `storage_name`"), ("storage_name" = Option<String>, Query, description = "The storage")),
-    responses((status = 200, description = "Counts; `complete` says whether all letters were looked at", body = Object)))]
+    responses((status = 200, description = "Counts; `complete` says whether all letters were looked at", body = answers::Facets)))]
 pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
     query.check()?;
@@ -264,7 +265,7 @@ pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> 
         ("id" = Option<Vec<String>>, Query, description = "Only these ids"),
         ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said"),
     ),
-    responses((status = 200, description = "`replayed`", body = Object)))]
+    responses((status = 200, description = "How many", body = answers::Replayed)))]
 pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
     let count = query.int_within("count", 1000, 1, MOST);
@@ -298,7 +299,7 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
         ("all" = Option<bool>, Query, description = "All of them"),
         ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said"),
     ),
-    responses((status = 200, description = "`discarded`", body = Object)))]
+    responses((status = 200, description = "How many", body = answers::Discarded)))]
 pub(crate) async fn discard(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
     let count = query.int_within("count", 1000, 1, MOST);

@@ -6,12 +6,13 @@ use conserver_core::QueueName;
 use serde_json::{Value, json};
 
 use super::json;
+use crate::answers;
 use crate::error::{ApiError, Result};
 use crate::extract::Query;
 use crate::state::State;
 
 /// How much lies where, how fast it moves, and how old it is, for every list that the configuration names.
-#[utoipa::path(get, path = "/queues", tag = "instance", responses((status = 200, description = "The lists", body = Vec<Object>)))]
+#[utoipa::path(get, path = "/queues", tag = "instance", responses((status = 200, description = "The lists", body = Vec<answers::List>)))]
 pub(crate) async fn queues(Extract(state): Extract<State>) -> Result<Response> {
     let live = state.live();
     let mut lists: Vec<QueueName> = Vec::new();
@@ -41,14 +42,14 @@ pub(crate) async fn queues(Extract(state): Extract<State>) -> Result<Response> {
 
 /// Stops claims from a list, for all workers. What they hold goes on.
 #[utoipa::path(post, path = "/queues/pause", tag = "instance", params(("list_name" = String, Query, description = "The list")),
-    responses((status = 200, description = "`changed` says whether it was at work before", body = Object)))]
+    responses((status = 200, description = "`changed` says whether it was at work before", body = answers::Paused)))]
 pub(crate) async fn pause(state: Extract<State>, query: Query) -> Result<Response> {
     set_paused(state, query, true).await
 }
 
 /// Resumes claims from a list.
 #[utoipa::path(post, path = "/queues/resume", tag = "instance", params(("list_name" = String, Query, description = "The list")),
-    responses((status = 200, description = "`changed` says whether it stood still before", body = Object)))]
+    responses((status = 200, description = "`changed` says whether it stood still before", body = answers::Paused)))]
 pub(crate) async fn resume(state: Extract<State>, query: Query) -> Result<Response> {
     set_paused(state, query, false).await
 }
@@ -62,7 +63,7 @@ async fn set_paused(Extract(state): Extract<State>, mut query: Query, paused: bo
 }
 
 /// All registered workers.
-#[utoipa::path(get, path = "/workers", tag = "instance", responses((status = 200, description = "The workers", body = Vec<Object>)))]
+#[utoipa::path(get, path = "/workers", tag = "instance", responses((status = 200, description = "The workers", body = Vec<answers::Worker>)))]
 pub(crate) async fn workers(Extract(state): Extract<State>) -> Result<Response> {
     let workers = state.queue.workers().await;
     Ok(json(&workers.map_err(|error| ApiError::backend("Failed to read the workers", &error))?))

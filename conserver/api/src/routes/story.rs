@@ -15,7 +15,7 @@ use crate::state::State;
 /// The oldest run comes first. What is remembered is bounded in number and age (`stories` in the configuration), and
 /// without a run there is a `hint` why.
 #[utoipa::path(get, path = "/vcon/{vcon_uuid}/story", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
-    responses((status = 200, description = "`runs`, and `memory`: how many are kept for how long", body = Object)))]
+    responses((status = 200, description = "`runs`, and `memory`: how many are kept for how long", body = crate::answers::Story)))]
 pub(crate) async fn story(Extract(state): Extract<State>, PathText(uuid): PathText) -> Result<Response> {
     let id = path_uuid(&uuid)?;
     let memory = state.live().plan.settings.stories;

@@ -83,7 +83,7 @@ fn read_cursor(text: &str) -> Option<Dated> {
 
 /// Reads one vCon, from a storage if the store has it no longer.
 #[utoipa::path(get, path = "/vcon/{vcon_uuid}", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
-    responses((status = 200, description = "The vCon", body = Object), (status = 404, description = "It is nowhere", body = crate::error::ErrorBody)))]
+    responses((status = 200, description = "The vCon, as it is stored: plain, signed or encrypted", body = Object), (status = 404, description = "It is nowhere", body = crate::error::ErrorBody)))]
 pub(crate) async fn get(Extract(state): Extract<State>, PathText(uuid): PathText) -> Result<Response> {
     let id = path_uuid(&uuid)?;
     let found = fetch::documents(&state, std::slice::from_ref(&id)).await;
@@ -163,7 +163,7 @@ pub(crate) async fn search(Extract(state): Extract<State>, query: Query) -> Resu
 /// Deletes a vCon from the store, its search keys and all storages.
 #[utoipa::path(delete, path = "/vcon/{vcon_uuid}", tag = "vcons", params(("vcon_uuid" = uuid::Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "Gone, but for copies in storages that cannot delete: `kept`", body = Object),
+        (status = 200, description = "Gone, but for copies in storages that cannot delete: `kept`", body = crate::answers::Deleted),
         (status = 204, description = "Gone everywhere"),
     ))]
 pub(crate) async fn delete(

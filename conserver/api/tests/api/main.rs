@@ -10,6 +10,7 @@
 
 mod access;
 mod config;
+mod described;
 mod docs;
 mod events;
 mod letters;

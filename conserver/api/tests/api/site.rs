@@ -164,13 +164,12 @@ impl Site {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        let body = body.collect().await.unwrap().to_bytes();
+        crate::described::hold(method.as_str(), &path, parts.status.as_u16(), &body);
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     /// A request without a body; `call` is `GET /path`.
