@@ -40,6 +40,7 @@ chains:
     let well = json_of(&address, "/chains");
     assert_eq!((&well[0]["held_up"], &well[0]["breakers"][0]["state"]), (&json!(false), &json!("closed")));
 
+    let listener = Listener::new(&address, "/events?kind=settled");
     let mut vcons = Vcons::new(80);
     let mut chains = Value::Null;
     until("the chain is held up", || {
@@ -48,6 +49,10 @@ chains:
         chains = json_of(&address, "/chains");
         chains[0]["held_up"] == true
     });
+    listener.until(
+        "the run says what it failed of",
+        &["\"outcome\":\"retry\"", "\"reason\":\"unavailable\"", "\"storage\":\"pg\"", "\"error\":"],
+    );
     let breaker = &chains[0]["breakers"][0];
     assert_eq!((&chains[0]["held_up_by"], &breaker["error"]), (&json!("pg"), &json!("unavailable")));
     assert!(breaker["open_in"].as_u64().unwrap() >= 1 && breaker["state"] != "closed", "{breaker}");

@@ -8,7 +8,7 @@ use conserver_core::WorkerId;
 use conserver_core::chain::{Run, RunEnd};
 use conserver_core::event::VconFinished;
 use conserver_core::queue::{End, Settlement};
-use conserver_core::story::{Chronicle, Memory, RunStory, Step};
+use conserver_core::story::{Chronicle, Memory, RunStory, Step, StepResult};
 use conserver_core::vcon::VconId;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
@@ -44,6 +44,11 @@ impl Course {
         let went_on_as = (run.id != *id).then(|| run.id.clone());
         Self { steps: std::mem::take(&mut run.steps), why, went_on_as }
     }
+
+    /// The step that the run failed in, if it was one.
+    pub(crate) fn failed(&self) -> Option<&Step> {
+        self.steps.iter().rev().find(|step| matches!(step.result, StepResult::Failed | StepResult::CutOff))
+    }
 }
 
 /// Takes notes of runs that ended.
@@ -75,7 +80,7 @@ impl Chronicler {
     pub(crate) fn note(
         &mut self,
         settlement: &Settlement,
-        course: Course,
+        course: &Course,
         finished: &VconFinished<'_>,
         refusal: Option<&str>,
     ) {
@@ -97,10 +102,10 @@ impl Chronicler {
             at: unix_millis(),
             ms: millis(finished.took),
             end: finished.end.into(),
-            why: refusal.map(str::to_owned).or(course.why),
+            why: refusal.map(str::to_owned).or_else(|| course.why.clone()),
             again_in_ms,
-            went_on_as: course.went_on_as,
-            steps: course.steps,
+            went_on_as: course.went_on_as.clone(),
+            steps: course.steps.clone(),
         };
         // Full: the backend is away or slow, and the run is left out.
         let _ = notes.try_send(run);

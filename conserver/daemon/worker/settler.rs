@@ -53,7 +53,7 @@ impl Settler {
             let answers = self.settle(&batch).await;
             for ((settlement, (seat, course, _)), answer) in batch.iter().zip(counts).zip(answers) {
                 let held = self.desk.let_go(settlement.lease.entry.token);
-                self.tell(settlement, &seat, course, held.as_ref(), &answer);
+                self.tell(settlement, &seat, &course, held.as_ref(), &answer);
                 seat.leave();
             }
             self.desk.room.notify_one();
@@ -98,7 +98,7 @@ impl Settler {
         &mut self,
         settlement: &Settlement,
         seat: &Seat,
-        course: Course,
+        course: &Course,
         held: Option<&Held>,
         answer: &Settled,
     ) {
@@ -125,7 +125,7 @@ impl Settler {
             VconDead { chain, id, dlq, reason, error }.emit();
         }
         let took = held.map_or(Duration::ZERO, |held| held.since.elapsed());
-        let failure = failure(&settlement.end, answer);
+        let failure = failure(&settlement.end, course, answer);
         let finished = VconFinished { chain, list: &entry.list, id: &entry.id, end, took, failure };
         finished.emit();
         self.chronicler.note(settlement, course, &finished, refusal);
@@ -133,11 +133,10 @@ impl Settler {
 }
 
 /// Why a run failed, if it did.
-fn failure<'a>(end: &'a End, answer: &'a Settled) -> Option<Failure<'a>> {
-    let unknown = |error| Failure { reason: None, link: None, storage: None, error };
+fn failure<'a>(end: &'a End, course: &'a Course, answer: &'a Settled) -> Option<Failure<'a>> {
     match (end, answer) {
         (_, Settled::Refused(error)) => {
-            Some(Failure { reason: Some(ErrorKind::WrongType.as_str()), ..unknown(error) })
+            Some(Failure { reason: Some(ErrorKind::WrongType.as_str()), link: None, storage: None, error })
         }
         (End::Dead { letter, .. }, _) => Some(Failure {
             reason: Some(&letter.reason),
@@ -145,7 +144,15 @@ fn failure<'a>(end: &'a End, answer: &'a Settled) -> Option<Failure<'a>> {
             storage: letter.storage.as_ref(),
             error: &letter.error,
         }),
-        (End::Retry { tries, .. }, _) => tries.last_error.as_deref().map(unknown),
+        (End::Retry { tries, .. }, _) => tries.last_error.as_deref().map(|error| {
+            let step = course.failed();
+            Failure {
+                reason: step.and_then(|step| step.error.as_deref()),
+                link: step.and_then(|step| step.link.as_ref()),
+                storage: step.and_then(|step| step.storage.as_ref()),
+                error,
+            }
+        }),
         (End::Finish(_) | End::GiveBack, _) => None,
     }
 }
