@@ -1,4 +1,5 @@
-//! The doors: one script takes one document in, and many of them travel in one pipeline.
+//! The doors: one script takes one document in, and many of them travel in one pipeline, each behind its document where
+//! that is too large to be an argument.
 
 use async_trait::async_trait;
 use conserver_core::intake::{Arrival, Arrived, Intake, ONCE, Target};
@@ -12,10 +13,12 @@ use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{count, integer, text, texts, unexpected};
 use crate::settle::millis;
-use crate::stage::Staged;
+use crate::stage::{Staged, stage_ahead};
 use crate::store::index_sets;
 
 const DOING: &str = "take a vCon in";
+/// From this many bytes on, documents of one call that are written ahead are sent one by one.
+const AHEAD: usize = 1 << 20;
 
 impl RedisQueue {
     /// The command that takes one document in.
@@ -45,23 +48,42 @@ impl RedisQueue {
         command
     }
 
-    /// Runs commands of one script in one round trip; one that the server did not know the script for runs again.
-    async fn accept_all(&self, commands: &[Cmd]) -> Result<Vec<Value>> {
-        if let [command] = commands {
-            return Ok(vec![self.client.script(DOING, &self.scripts.accept, command).await?]);
+    /// Runs these in one round trip; a script that the server did not know runs again.
+    async fn accept_all(&self, steps: Vec<Step>) -> Result<Vec<Value>> {
+        if let [Step { ahead: None, script }] = &steps[..] {
+            return Ok(vec![self.client.script(DOING, &self.scripts.accept, script).await?]);
         }
         let mut pipeline = redis::pipe();
-        for command in commands {
-            pipeline.add_command(command.clone());
+        let mut sent = Vec::with_capacity(steps.len());
+        for Step { ahead, script } in steps {
+            sent.push((ahead.is_some(), script.clone()));
+            ahead.into_iter().chain([script]).for_each(|command| {
+                pipeline.add_command(command);
+            });
         }
-        let mut answers = self.client.pipeline(DOING, &pipeline).await?;
-        for (answer, command) in answers.iter_mut().zip(commands) {
-            if matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT") {
-                *answer = self.client.script(DOING, &self.scripts.accept, command).await?;
-            }
+        let mut all = self.client.pipeline(DOING, &pipeline).await?.into_iter();
+        let mut answers = Vec::with_capacity(sent.len());
+        for (has_ahead, script) in sent {
+            let ahead = if has_ahead { all.next() } else { None };
+            let answer = all.next().ok_or_else(|| unexpected(DOING))?;
+            answers.push(match (ahead, answer) {
+                // That the document is missing is no wonder then.
+                (Some(Value::ServerError(error)), _) => Value::ServerError(error),
+                (_, Value::ServerError(error)) if error.code() == "NOSCRIPT" => {
+                    self.client.script(DOING, &self.scripts.accept, &script).await?
+                }
+                (_, answer) => answer,
+            });
         }
         Ok(answers)
     }
+}
+
+/// What takes one document in.
+struct Step {
+    /// What has to be written before.
+    ahead: Option<Cmd>,
+    script: Cmd,
 }
 
 fn bound(target: &Target) -> String {
@@ -95,12 +117,20 @@ fn refusal(says: &str) -> Error {
 #[async_trait]
 impl Intake for RedisQueue {
     async fn accept(&self, arrivals: &[Arrival]) -> Vec<Result<Arrived>> {
-        let mut commands = Vec::with_capacity(arrivals.len());
+        let (mut steps, mut ahead_bytes) = (Vec::with_capacity(arrivals.len()), 0);
         for arrival in arrivals {
             let (id, json) = (arrival.id.clone(), arrival.json.clone());
             let document = DocumentWrite { id, json, encoding: Encoding::Text };
-            match self.stage(&WorkerId::new(&self.sweeper), &document).await {
-                Ok(staged) => commands.push(self.arrival(arrival, &staged)),
+            let me = WorkerId::new(&self.sweeper);
+            if ahead_bytes < AHEAD
+                && let Some((ahead, staged)) = stage_ahead(&me, &document)
+            {
+                ahead_bytes += document.json.len();
+                steps.push(Step { ahead: Some(ahead), script: self.arrival(arrival, &staged) });
+                continue;
+            }
+            match self.stage(&me, &document).await {
+                Ok(staged) => steps.push(Step { ahead: None, script: self.arrival(arrival, &staged) }),
                 Err(error) => {
                     let failed = error.kind();
                     let says = error.chain();
@@ -108,7 +138,7 @@ impl Intake for RedisQueue {
                 }
             }
         }
-        match self.accept_all(&commands).await {
+        match self.accept_all(steps).await {
             Ok(answers) => answers.into_iter().map(arrived).collect(),
             Err(error) => arrivals
                 .iter()

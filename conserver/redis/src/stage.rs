@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use conserver_core::store::{DocumentWrite, Encoding};
 use conserver_core::{Result, WorkerId};
+use redis::Cmd;
 
 use crate::keys;
 use crate::queue::RedisQueue;
@@ -62,19 +63,17 @@ impl RedisQueue {
         worker: &WorkerId,
         document: &'a DocumentWrite,
     ) -> Result<Staged<'a>> {
-        static STAGED: AtomicU64 = AtomicU64::new(0);
         let doing = "write a large document";
         let json = &document.json;
         if document.encoding == Encoding::Text && json.len() <= INLINE {
             return Ok(Staged::Inline(json));
         }
-        let key = keys::staged(worker, STAGED.fetch_add(1, Ordering::Relaxed));
+        if let Some((set, staged)) = stage_ahead(worker, document) {
+            self.client.command(doing, &set).await?;
+            return Ok(staged);
+        }
+        let key = new_key(worker);
         match document.encoding {
-            Encoding::Text if json.len() <= PART => {
-                let mut set = redis::cmd("SET");
-                set.arg(&key).arg(&json[..]).arg("PX").arg(STAGED_MS);
-                self.client.command(doing, &set).await?;
-            }
             Encoding::Text => {
                 // It has an end from the beginning: this process may die in between.
                 self.client
@@ -96,4 +95,22 @@ impl RedisQueue {
         }
         Ok(Staged::Key(key))
     }
+}
+
+/// For a document of middle size the command that writes it to a key of its own: it can go ahead of the script in one
+/// pipeline. Larger ones would lie there whole.
+pub(crate) fn stage_ahead<'a>(worker: &WorkerId, document: &DocumentWrite) -> Option<(Cmd, Staged<'a>)> {
+    let json = &document.json;
+    if document.encoding != Encoding::Text || !(INLINE + 1..=PART).contains(&json.len()) {
+        return None;
+    }
+    let key = new_key(worker);
+    let mut set = Cmd::with_capacity(5, key.len() + json.len() + 16);
+    set.arg("SET").arg(&key).arg(&json[..]).arg("PX").arg(STAGED_MS);
+    Some((set, Staged::Key(key)))
+}
+
+fn new_key(worker: &WorkerId) -> String {
+    static STAGED: AtomicU64 = AtomicU64::new(0);
+    keys::staged(worker, STAGED.fetch_add(1, Ordering::Relaxed))
 }

@@ -64,11 +64,39 @@ async fn a_key_of_another_type_refuses_the_document_and_undoes_what_was_begun() 
 #[tokio::test]
 async fn a_server_without_memory_is_waited_for_and_has_taken_nothing() {
     let bench = Bench::new().await;
-    bench.run::<()>("CONFIG SET maxmemory 1").await;
-    let before = bench.snapshot().await;
-    let error = accept(&bench, arrival("new")).await.unwrap_err();
-    assert!(error.is_unavailable() && error.chain().contains("out of memory"), "{error:?}");
-    assert_eq!(bench.snapshot().await, before);
-    bench.run::<()>("CONFIG SET maxmemory 0").await;
-    assert_eq!(accept(&bench, arrival("new")).await.unwrap(), Arrived::Stored);
+    for json in ["new".to_owned(), "x".repeat(100_000), "x".repeat(1_000_000)] {
+        bench.run::<()>("FLUSHALL").await;
+        bench.run::<()>("CONFIG SET maxmemory 1").await;
+        let before = bench.snapshot().await;
+        let error = accept(&bench, arrival(&json)).await.unwrap_err();
+        assert!(error.is_unavailable() && error.chain().contains("out of memory"), "{error:?}");
+        assert_eq!(bench.snapshot().await, before);
+        bench.run::<()>("CONFIG SET maxmemory 0").await;
+        // And one that has forgotten the script.
+        bench.run::<()>("SCRIPT FLUSH").await;
+        assert_eq!(accept(&bench, arrival(&json)).await.unwrap(), Arrived::Stored);
+        assert_eq!(bench.run::<String>("GET vcon:a").await, json);
+        assert!(bench.run::<Vec<String>>("KEYS cs:new:*").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn many_documents_of_all_sizes_go_in_one_call() {
+    let bench = Bench::new().await;
+    let sizes = [10, 70_000, 10, 500_000, 500_000, 500_000, 600_000, 80_000, 10];
+    let arrivals: Vec<Arrival> = sizes
+        .iter()
+        .enumerate()
+        .map(|(n, size)| Arrival {
+            id: format!("id {n}").as_str().into(),
+            once: None,
+            ..arrival(&"x".repeat(*size))
+        })
+        .collect();
+    for answer in bench.redis.accept(&arrivals).await {
+        assert_eq!(answer.unwrap(), Arrived::Stored);
+    }
+    for (n, size) in sizes.into_iter().enumerate() {
+        assert_eq!(bench.words::<usize>(&["STRLEN", &format!("vcon:id {n}")]).await, size);
+    }
 }
