@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use conserver_core::config::env::{self, Vars};
-use conserver_core::config::{self, Plan, Problem, Severity};
+use conserver_core::config::{self, Plan, Problem};
 
 use crate::cli::Global;
 use crate::output;
@@ -59,23 +59,9 @@ impl File {
 
     /// Checks it; answers the plan, if it can be used, and every problem.
     pub(crate) fn check(&self, wiring: &Wiring) -> (Option<Plan>, Vec<Problem>) {
-        let loaded = config::load(&self.text, &self.name(), &env::Process, wiring.registry());
-        let (mut plan, mut problems) = (loaded.plan, loaded.problems);
-        // Told now rather than by each process that begins to work.
-        let unbuildable = plan.as_ref().map(|plan| wiring.unbuildable(plan)).unwrap_or_default();
-        if !unbuildable.is_empty() {
-            plan = None;
-        }
-        problems.extend(unbuildable.into_iter().map(|(path, error)| Problem {
-            severity: Severity::Error,
-            file: self.name(),
-            line: 0,
-            column: 0,
-            path,
-            message: error.chain(),
-            hint: None,
-        }));
-        (plan, problems)
+        let (name, registry) = (self.name(), wiring.registry());
+        let loaded = config::load(&self.text, &name, &env::Process, registry).try_build(&name, registry);
+        (loaded.plan, loaded.problems)
     }
 
     /// The plan, or an error after all problems have been printed. Warnings are printed too.

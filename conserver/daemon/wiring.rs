@@ -7,19 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use conserver_core::backend::Inspect;
 use conserver_core::chain::Chain;
-use conserver_core::config::plan::{AdapterPlan, StoragePlan};
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::directory::Directory;
 use conserver_core::guarded::{GuardedLink, GuardedStorage};
 use conserver_core::intake::Intake;
-use conserver_core::link::Link;
 use conserver_core::queue::Queue;
-use conserver_core::registry::{BuildContext, Registry};
-use conserver_core::storage::Storage;
+use conserver_core::registry::Registry;
 use conserver_core::store::VconStore;
 use conserver_core::story::Chronicle;
-use conserver_core::{Error, LinkName, QueueName, Result, Secret, StorageName};
+use conserver_core::{LinkName, QueueName, Secret, StorageName};
 use conserver_redis::{RedisOptions, RedisQueue};
 use conserver_sqlite::{SqliteOptions, SqliteQueue};
 
@@ -94,14 +91,14 @@ impl Wiring {
     pub(crate) fn build(&self, plan: &Plan) -> anyhow::Result<Built> {
         let settings = &plan.settings;
         let mut links: HashMap<&LinkName, Arc<GuardedLink>> = HashMap::new();
-        for (link, built) in self.links(plan) {
+        for (link, built) in self.registry.links_of(plan) {
             let built = built.with_context(|| format!("build link `{}`", link.name))?;
             let guarded = GuardedLink::new(link.name.clone(), built, &link.policy, link.on_error);
             links.insert(&link.name, Arc::new(guarded));
         }
         let mut by_name: HashMap<&StorageName, Arc<GuardedStorage>> = HashMap::new();
         let mut storages = Vec::new();
-        for (storage, built) in self.storages(plan) {
+        for (storage, built) in self.registry.storages_of(plan) {
             let name = &storage.adapter.name;
             let built = built.with_context(|| format!("build storage `{name}`"))?;
             let guarded = Arc::new(
@@ -134,38 +131,6 @@ impl Wiring {
             chains.push(BuiltChain { chain: Chain { plan: chain, links, storages }, longest_link });
         }
         Ok(Built { chains, storages })
-    }
-
-    /// Links and storages whose options could be read and which cannot be built all the same, by their place in the file.
-    pub(crate) fn unbuildable(&self, plan: &Plan) -> Vec<(String, Error)> {
-        let links =
-            self.links(plan).filter_map(|(link, built)| Some((format!("links.{}", link.name), built.err()?)));
-        let storages = self.storages(plan).filter_map(|(storage, built)| {
-            Some((format!("storages.{}", storage.adapter.name), built.err()?))
-        });
-        links.chain(storages).collect()
-    }
-
-    /// Every link of a plan that this build has, built.
-    fn links<'a>(
-        &'a self,
-        plan: &'a Plan,
-    ) -> impl Iterator<Item = (&'a AdapterPlan<LinkName>, Result<Arc<dyn Link>>)> {
-        plan.links.iter().filter(|link| link.kind.is_some()).map(|link| {
-            let context = BuildContext::of(&plan.settings, link.name.as_str());
-            (link, self.registry.build_link(link, &context))
-        })
-    }
-
-    /// Every storage of a plan that this build has, built.
-    fn storages<'a>(
-        &'a self,
-        plan: &'a Plan,
-    ) -> impl Iterator<Item = (&'a StoragePlan, Result<Arc<dyn Storage>>)> {
-        plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()).map(|storage| {
-            let context = BuildContext::of(&plan.settings, storage.adapter.name.as_str());
-            (storage, self.registry.build_storage(&storage.adapter, &context))
-        })
     }
 }
 

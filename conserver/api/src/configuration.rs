@@ -37,6 +37,11 @@ impl ConfigFile {
         config::load(text, &self.path.display().to_string(), &*self.vars, &self.registry)
     }
 
+    /// The same, with every link and storage built for a try: what the daemon asks of a file before it works with it.
+    pub(crate) fn check_whole(&self, text: &str) -> Loaded {
+        self.check(text).try_build(&self.path.display().to_string(), &self.registry)
+    }
+
     /// Keeps the old text beside the file, and puts the new one in its place in one step.
     pub(crate) fn replace(&self, text: &str) -> std::io::Result<()> {
         // A link stays a link: what it points to is replaced.

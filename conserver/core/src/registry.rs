@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use schemars::{Schema, SchemaGenerator};
 
-use crate::config::plan::AdapterPlan;
+use crate::config::Plan;
+use crate::config::plan::{AdapterPlan, StoragePlan};
 use crate::link::Link;
 use crate::storage::Storage;
 use crate::{LinkName, Result, StorageName};
@@ -91,6 +92,28 @@ impl Registry {
         cx: &BuildContext,
     ) -> Result<Arc<dyn Storage>> {
         module::build(&self.storages, plan.kind, plan.name.as_str(), &plan.options, cx)
+    }
+
+    /// Every link of a plan that this build has, built.
+    pub fn links_of<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (&'a AdapterPlan<LinkName>, Result<Arc<dyn Link>>)> {
+        plan.links.iter().filter(|link| link.kind.is_some()).map(|link| {
+            let context = BuildContext::of(&plan.settings, link.name.as_str());
+            (link, self.build_link(link, &context))
+        })
+    }
+
+    /// Every storage of a plan that this build has, built.
+    pub fn storages_of<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (&'a StoragePlan, Result<Arc<dyn Storage>>)> {
+        plan.storages.iter().filter(|storage| storage.adapter.kind.is_some()).map(|storage| {
+            let context = BuildContext::of(&plan.settings, storage.adapter.name.as_str());
+            (storage, self.build_storage(&storage.adapter, &context))
+        })
     }
 
     /// The schema of each link's options, by short name.

@@ -49,7 +49,7 @@ pub(crate) async fn write(
             Err(lost) => return Ok(Outcome::Lost(lost)),
         };
         let text = update::yaml(&value);
-        let loaded = file.check(&text);
+        let loaded = file.check_whole(&text);
         let is_usable = loaded.plan.is_some() && !loaded.has_errors();
         if is_usable && !dry_run {
             file.replace(&text)?;

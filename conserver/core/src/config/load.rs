@@ -31,6 +31,35 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
+
+    /// Builds every link and storage once, and drops it. What cannot be built although its options could be read is a
+    /// problem of the file, and leaves no plan: told now rather than by each process that begins to work.
+    pub fn try_build(mut self, file_name: &str, registry: &Registry) -> Self {
+        let Some(plan) = &self.plan else { return self };
+        let links = registry
+            .links_of(plan)
+            .filter_map(|(link, built)| Some((format!("links.{}", link.name), built.err()?)));
+        let storages = registry.storages_of(plan).filter_map(|(storage, built)| {
+            Some((format!("storages.{}", storage.adapter.name), built.err()?))
+        });
+        let unbuildable: Vec<Problem> = links
+            .chain(storages)
+            .map(|(path, error)| Problem {
+                severity: Severity::Error,
+                file: file_name.to_owned(),
+                line: 0,
+                column: 0,
+                path,
+                message: error.chain(),
+                hint: None,
+            })
+            .collect();
+        if !unbuildable.is_empty() {
+            self.plan = None;
+            self.problems.extend(unbuildable);
+        }
+        self
+    }
 }
 
 /// Loads a configuration. `file_name` is how the file is called in problems, and where relative `file:` references
