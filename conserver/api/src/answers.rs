@@ -87,6 +87,20 @@ pub(crate) struct Oldest {
     since: String,
 }
 
+/// A vCon as it is stored: a plain one with the Python server's members first, in its order; a signed or encrypted one as
+/// it came. Members that are not named here are kept.
+#[derive(ToSchema)]
+pub(crate) struct Stored {
+    vcon: Option<String>,
+    uuid: Option<uuid::Uuid>,
+    #[schema(format = DateTime)]
+    created_at: Option<String>,
+    /// Of a signed one (JWS): the vCon, as base64url.
+    payload: Option<String>,
+    /// Of an encrypted one (JWE): the vCon, for those who have a key.
+    ciphertext: Option<String>,
+}
+
 /// A list that was paused or resumed.
 #[derive(ToSchema)]
 pub(crate) struct Paused {

@@ -33,7 +33,7 @@ const FAILED: &str = "Failed to store vCon";
         ("traceparent" = Option<String>, Header, description = "W3C trace context, carried to the chain"),
     ),
     request_body(content = PostedVcon, description = "A vCon: plain, signed (JWS) or encrypted (JWE); gzip is unpacked"),
-    responses((status = 201, description = "Stored, as it is answered", body = PostedVcon)))]
+    responses((status = 201, description = "Stored, as it is answered", body = crate::answers::Stored)))]
 pub(crate) async fn create(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

@@ -12,7 +12,7 @@ static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     let schemas = document["components"]["schemas"].as_object_mut().unwrap();
     // Documents and refusals say more than is described.
     for (_, schema) in
-        schemas.iter_mut().filter(|(name, _)| !["PostedVcon", "ErrorBody"].contains(&name.as_str()))
+        schemas.iter_mut().filter(|(name, _)| !["PostedVcon", "Stored", "ErrorBody"].contains(&name.as_str()))
     {
         if schema["properties"].is_object() {
             schema["additionalProperties"] = json!(false);

@@ -9,6 +9,7 @@ use crate::site::{Backend, CHAINS, Site, id, on_both, small};
 
 on_both![
     lists_are_named_in_many_ways,
+    sealed_documents_pass_as_they_come,
     the_same_request_again_does_nothing,
     packed_bodies_are_unpacked_within_bounds,
     hostile_bodies_get_clear_answers,
@@ -27,6 +28,21 @@ async fn lists_are_named_in_many_ways(on: Backend) {
     }
     let many: Vec<String> = (0..10_000).map(|n| format!("l{n}")).collect();
     site.post(&format!("/vcon?ingress_lists={}", many.join(",")), &small(1)).await.expect(422);
+}
+
+async fn sealed_documents_pass_as_they_come(on: Backend) {
+    let site = Site::new(on).await;
+    let signed = json!({"payload": "e30", "signatures": [{"header": {"uuid": id(1)}, "signature": "x"}]});
+    let beside = json!({
+        "payload": "e30", "signature": "x", "uuid": id(2), "vcon": "0.4.0", "created_at": "2026-01-02T03:04:05Z",
+    });
+    let encrypted = json!({"ciphertext": "x", "iv": "y", "unprotected": {"uuid": id(3)}});
+    for (n, document) in [(1, signed), (2, beside), (3, encrypted)] {
+        let answer = site.post("/vcon?ingress_lists=in", &document).await.expect(201);
+        assert_eq!(answer.json(), document);
+        assert_eq!(site.call(&format!("GET /vcon/{}", id(n))).await.expect(200).json(), document);
+        assert_eq!(site.list("in").await.last(), Some(&id(n)));
+    }
 }
 
 async fn the_same_request_again_does_nothing(on: Backend) {
