@@ -1,7 +1,8 @@
 //! The floor: a bare loop of the same Redis calls as a worker makes, over raw sockets.
 //!
 //! One thread per worker: claim script, MGET, a byte splice, settle script with the documents after it in one
-//! transaction, batches of 32; the settlement and the next claim go out together. No parsing of documents, no leases, no tasks, no bookkeeping.
+//! transaction, batches of 32; the settlement and the next claim go out together. No parsing of documents, no leases,
+//! no tasks, no bookkeeping.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+use crate::feed::Rate;
 use crate::outages::GuardKind;
 
 /// This process lives.
@@ -66,15 +67,6 @@ pub(crate) struct List {
     overdue_ms: Option<u64>,
     /// The id at its head.
     oldest: Option<Oldest>,
-}
-
-/// Ids per second.
-#[derive(ToSchema)]
-pub(crate) struct Rate {
-    /// Claimed by workers, repetitions included.
-    taken: f64,
-    /// Come to their end: done, halted, dead.
-    settled: f64,
 }
 
 /// The id at the head of a list, and how old it is.
@@ -190,7 +182,6 @@ pub(crate) struct Chain {
 /// The breaker of a link or storage.
 #[derive(ToSchema)]
 pub(crate) struct Breaker {
-    #[schema(value_type = Guarded)]
     kind: GuardKind,
     name: String,
     /// Whether the chain waits for it.
@@ -202,14 +193,6 @@ pub(crate) struct Breaker {
     open_ms: Option<u64>,
     probe_in_ms: Option<u64>,
     error: Option<String>,
-}
-
-/// What a breaker guards.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub(crate) enum Guarded {
-    Link,
-    Storage,
 }
 
 /// Dead letters, oldest first.

@@ -44,7 +44,7 @@ pub struct Rates {
 }
 
 /// How fast a list moves, in ids per second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Rate {
     /// Claimed by workers, repetitions included.
     pub taken: f64,

@@ -82,8 +82,8 @@ impl RedisQueue {
             }
         }
         transaction.add_command(self.scripts.restore.eval());
-        let mut answers = self.client.transaction(DOING, &transaction).await?;
-        answers.drain(..).next().ok_or_else(|| unexpected(DOING))
+        let answers = self.client.transaction(DOING, &transaction).await?;
+        answers.into_iter().next().ok_or_else(|| unexpected(DOING))
     }
 }
 
