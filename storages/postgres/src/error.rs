@@ -78,6 +78,9 @@ pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 /// The code for a value that another row has.
 pub(crate) const UNIQUE_VIOLATION: &str = "23505";
 
+/// The code for a statement that the server ended because others waited for it as it did for them.
+pub(crate) const DEADLOCK: &str = "40P01";
+
 /// Whether an error has one of these codes.
 pub(crate) fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
     let code = error.as_database_error().and_then(|answer| answer.code());

@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
-use crate::error::{UNDEFINED_TABLE, UNIQUE_VIOLATION, classify, has_code};
+use crate::error::{DEADLOCK, UNDEFINED_TABLE, UNIQUE_VIOLATION, classify, has_code};
 use crate::jsonb::Jsonb;
 use crate::options::PostgresOptions;
 use crate::row::Row;
@@ -28,6 +28,9 @@ const MAX_BATCH: usize = 256;
 /// How many bytes of JSON one statement carries, unless a single document has more: far below the server's limit of
 /// 1 GB for a message.
 const MAX_STATEMENT_BYTES: usize = 8 << 20;
+
+/// How often a statement is sent again because it met other first saves of its ids.
+const FIRST_SAVE_ROUNDS: usize = 5;
 
 /// A table of vCons.
 #[derive(Debug)]
@@ -98,9 +101,13 @@ impl PostgresStorage {
     /// Writes rows with one statement: all of them or none.
     async fn upsert(&self, rows: &[Row]) -> Result<()> {
         let mut done = self.send(rows).await;
-        if done.as_ref().is_err_and(|error| has_code(error, &[UNIQUE_VIOLATION])) {
-            // Two first saves of an id at once: the statement settles them by `id`, but the unique `uuid` may notice
-            // first. The other row is there by now, so this time it is an update.
+        // First saves of an id at once: the statement settles them by `id`, but the unique `uuid` may notice first, or
+        // each waits for the other at another of the two indexes until the server ends one of them. As soon as one has
+        // got through, the rest are updates; where many meet, that may take more than one round.
+        for _ in 0..FIRST_SAVE_ROUNDS {
+            if !done.as_ref().is_err_and(|error| has_code(error, &[UNIQUE_VIOLATION, DEADLOCK])) {
+                break;
+            }
             done = self.send(rows).await;
         }
         done.map_err(|error| {

@@ -74,10 +74,12 @@ pub async fn the_later_of_two_in_a_batch_wins(fixture: impl StorageFixture) {
 
 /// See [`CASES`](super::CASES).
 pub async fn concurrent_saves_leave_one_whole(fixture: impl StorageFixture) {
-    let call = Vcons::new(6).with_audio(100_000);
-    let editions: Vec<Vcon> = (0..8).map(|number| edition(&call, number)).collect();
+    let mut vcons = Vcons::new(6);
     let instances = [fixture.storage(), fixture.reopen().await];
+    // A new id each time, for first saves meet in other places than later ones do.
     for _ in 0..5 {
+        let call = vcons.with_audio(100_000);
+        let editions: Vec<Vcon> = (0..8).map(|number| edition(&call, number)).collect();
         let tasks: Vec<_> = (editions.iter().cloned().zip(instances.iter().cycle().cloned()))
             .map(|(edition, storage)| tokio::spawn(async move { save(&storage, &edition).await }))
             .collect();
