@@ -66,6 +66,7 @@ fn a_vcon_that_kills_its_worker_only_once_finishes() {
     until("all 300 are done", || site.db.len("out") == 300);
     assert!(site.db.list("out").contains(&once));
     assert_eq!((site.db.len("DLQ:in"), deaths(&daemon, 6)), (0, 1));
+    until("its story tells of the crash", || site.command(&["story", &once]).1.contains("a worker crashed"));
     assert_eq!(site.db.left(), []);
 }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use crate::feed::Rate;
-use crate::outages::GuardKind;
 
 /// This process lives.
 #[derive(ToSchema)]
@@ -182,7 +181,8 @@ pub(crate) struct Chain {
 /// The breaker of a link or storage.
 #[derive(ToSchema)]
 pub(crate) struct Breaker {
-    kind: GuardKind,
+    /// `link`, `storage`.
+    kind: String,
     name: String,
     /// Whether the chain waits for it.
     required: bool,
@@ -284,6 +284,8 @@ pub(crate) struct Run {
     list: String,
     worker: String,
     attempt: u32,
+    /// How many workers had crashed while they ran it; missing where none had.
+    crashes: Option<u32>,
     /// When it was settled, in Unix milliseconds.
     at: i64,
     /// From its claim to its settlement.

@@ -49,7 +49,7 @@ pub use access::{CALLS, Call, Needs, markdown, may};
 pub use configuration::ConfigFile;
 pub use feed::{Feed, Rate, Rates, Standing};
 pub use openapi::openapi_json;
-pub use outages::{Guard, GuardKind, HeldUp, Outages};
+pub use outages::{Guard, HeldUp, Outages};
 pub use serve::serve;
 pub use state::{Parts, State};
 pub use tls::Tls;

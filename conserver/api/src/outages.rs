@@ -1,5 +1,6 @@
 //! What workers need and cannot have: breakers that are not closed, and chains that wait for them.
 
+use conserver_core::GuardKind;
 use serde::{Deserialize, Serialize};
 
 /// What workers say of it. Those of several workers are brought together with [`Outages::add`].
@@ -30,16 +31,6 @@ pub struct Guard {
     pub probe_in_ms: u64,
     /// The class of the last error of the worker that opened it first.
     pub error: String,
-}
-
-/// What a breaker guards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GuardKind {
-    /// A link.
-    Link,
-    /// A storage.
-    Storage,
 }
 
 /// A chain of which nothing is claimed.

@@ -14,7 +14,7 @@ use conserver_vcon::VconId;
 
 use self::live::Happening;
 use crate::figure::{self, Label};
-use crate::{ChainName, Error, LinkName, QueueName, StorageName, clock};
+use crate::{ChainName, Error, Guards, LinkName, QueueName, StorageName, clock};
 
 pub use instance::{
     BatchSettled, BuildKnown, ChildEnded, ChildStarted, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld,
@@ -264,8 +264,8 @@ impl Attempted<'_> {
 /// A breaker changed its state.
 #[derive(Debug)]
 pub struct BreakerChanged<'a> {
-    /// The link or storage it guards.
-    pub guards: &'a str,
+    /// What it guards.
+    pub guards: &'a Guards,
     /// `closed`, `open`, `half-open`.
     pub state: &'static str,
     /// The state before.
@@ -279,26 +279,26 @@ pub struct BreakerChanged<'a> {
 impl BreakerChanged<'_> {
     /// Opening is a warning, told once: chains that need it wait. Closing is told at info, probes at debug.
     pub fn emit(&self) {
+        let Guards { kind, name } = self.guards;
+        let (word, guards) = (kind.as_str(), &**name);
         match self.state {
-            state if self.probing => tracing::debug!(guards = self.guards, state, "breaker probes"),
+            state if self.probing => tracing::debug!(kind = word, guards, state, "breaker probes"),
             "open" => {
-                tracing::warn!(
-                    guards = self.guards,
-                    error = self.error,
-                    "breaker open: chains that need this wait"
-                );
+                let error = self.error;
+                tracing::warn!(kind = word, guards, error, "breaker open: chains that need this wait");
             }
-            state => tracing::info!(guards = self.guards, state, "breaker changed"),
+            state => tracing::info!(kind = word, guards, state, "breaker changed"),
         }
-        let guards = Label::Text(self.guards);
-        figure::BREAKER_CHANGES.add(&[guards, Label::Word(self.state)], 1);
+        let [kind_label, name_label] = labels(self.guards);
+        figure::BREAKER_CHANGES.add(&[kind_label, name_label, Label::Word(self.state)], 1);
         match (self.was, self.state) {
-            ("closed", "open" | "half-open") => figure::BREAKER_OPEN.change(&[guards], 1.0),
-            ("open" | "half-open", "closed") => figure::BREAKER_OPEN.change(&[guards], -1.0),
+            ("closed", "open" | "half-open") => figure::BREAKER_OPEN.change(&labels(self.guards), 1.0),
+            ("open" | "half-open", "closed") => figure::BREAKER_OPEN.change(&labels(self.guards), -1.0),
             _ => return,
         }
         live::state(|| Happening::Breaker {
-            name: self.guards.to_owned(),
+            guards: *kind,
+            name: guards.to_owned(),
             state: self.state.to_owned(),
             pid: std::process::id(),
         });
@@ -308,15 +308,19 @@ impl BreakerChanged<'_> {
 /// A breaker that is not closed goes, with the configuration it belongs to.
 #[derive(Debug)]
 pub struct BreakerGone<'a> {
-    /// The link or storage it guarded.
-    pub guards: &'a str,
+    /// What it guarded.
+    pub guards: &'a Guards,
 }
 
 impl BreakerGone<'_> {
     /// Only counted: the reload is told.
     pub fn emit(&self) {
-        figure::BREAKER_OPEN.change(&[Label::Text(self.guards)], -1.0);
+        figure::BREAKER_OPEN.change(&labels(self.guards), -1.0);
     }
+}
+
+fn labels(guards: &Guards) -> [Label<'_>; 2] {
+    [Label::Word(guards.kind.as_str()), Label::Name(&guards.name)]
 }
 
 fn millis(duration: Duration) -> f64 {

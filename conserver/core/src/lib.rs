@@ -23,6 +23,7 @@ pub mod error;
 pub mod event;
 pub mod figure;
 pub mod guarded;
+pub mod guards;
 pub mod intake;
 pub mod link;
 pub mod name;
@@ -37,5 +38,6 @@ pub mod trace;
 
 pub use conserver_vcon as vcon;
 pub use error::{Applied, Class, Error, ErrorKind, Result};
+pub use guards::{GuardKind, Guards};
 pub use name::{ChainName, LinkName, QueueName, StorageName, WorkerId};
 pub use secret::Secret;

@@ -26,6 +26,9 @@ pub struct RunStory {
     pub worker: WorkerId,
     /// Which run this was: 1, and one more after each that counted.
     pub attempt: u32,
+    /// How many workers had crashed while they ran it: of those runs nothing else is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crashes: u32,
     /// When it was settled, in Unix milliseconds by the worker's clock.
     pub at: i64,
     /// Milliseconds from its claim to its settlement.
@@ -77,6 +80,11 @@ pub enum StepResult {
     Failed,
     /// The run was cut off in it: by the chain's timeout, or by the end of the worker.
     CutOff,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Step {

@@ -25,8 +25,9 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &StoryArgs) -> anyhow:
         }
         if runs.is_empty() {
             output::note(format!(
-                "nothing is remembered of `{}`: it has not run, or too long ago (`stories` in the configuration \
-                 says how much is kept), or while more than a thousand a second went through",
+                "nothing is remembered of `{0}`: it has not run, or too long ago (`stories` in the configuration \
+                 says how much is kept), or while more than a thousand a second went through; one that crashed \
+                 its workers is a dead letter: `dlq list --id {0}`",
                 args.id
             ));
             return Ok(Exit::NotFound);
@@ -47,6 +48,10 @@ fn show(run: &RunStory) {
     ));
     for step in &run.steps {
         output::line(line_of(step));
+    }
+    if run.crashes > 0 {
+        let times = if run.crashes == 1 { "a worker".to_owned() } else { format!("{} workers", run.crashes) };
+        output::line(format!("    before, {times} crashed while running it"));
     }
     if let Some(id) = &run.went_on_as {
         output::line(format!("    went on as {id}"));

@@ -99,6 +99,7 @@ impl Chronicler {
             list: lease.entry.list.clone(),
             worker: self.worker.clone(),
             attempt: lease.tries.attempt + 1,
+            crashes: lease.tries.strikes,
             at: unix_millis(),
             ms: millis(finished.took),
             end: finished.end.into(),

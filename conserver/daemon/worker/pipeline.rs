@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use conserver_api::{Guard, GuardKind, HeldUp, Outages};
+use conserver_api::{Guard, HeldUp, Outages};
 use conserver_core::chain::Chain;
 use conserver_core::config::settings::ClaimOrder;
 use conserver_core::policy::{Breaker, State};
 use conserver_core::queue::ListShare;
-use conserver_core::{ChainName, QueueName};
+use conserver_core::{ChainName, Guards, QueueName};
 
 use crate::clock::millis;
 use crate::wiring::BuiltChain;
@@ -81,13 +81,13 @@ impl Pipeline {
     /// What it needs and cannot have.
     pub(crate) fn outages(&self) -> Outages {
         let mut outages = Outages { workers: 1, ..Outages::default() };
-        let mut note = |kind, breaker: &Breaker| {
-            let name = breaker.guards();
+        let mut note = |breaker: &Breaker| {
+            let Guards { kind, name } = breaker.guards();
             let Some(trouble) = breaker.trouble() else { return };
-            if outages.guards.iter().all(|guard| guard.kind != kind || guard.name != name) {
+            if outages.guards.iter().all(|guard| guard.kind != *kind || guard.name != **name) {
                 outages.guards.push(Guard {
-                    kind,
-                    name: name.to_owned(),
+                    kind: *kind,
+                    name: name.to_string(),
                     probing: trouble.state == State::HalfOpen,
                     open_in: 1,
                     open_ms: millis(trouble.open),
@@ -97,8 +97,8 @@ impl Pipeline {
             }
         };
         for Seat { chain, .. } in self.seats.iter().map(Arc::as_ref) {
-            chain.links.iter().for_each(|link| note(GuardKind::Link, link.breaker()));
-            chain.storages.iter().for_each(|storage| note(GuardKind::Storage, storage.breaker()));
+            chain.links.iter().for_each(|link| note(link.breaker()));
+            chain.storages.iter().for_each(|storage| note(storage.breaker()));
         }
         outages.held_up = self
             .seats

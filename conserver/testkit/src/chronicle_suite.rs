@@ -71,6 +71,7 @@ fn run(id: &str, attempt: u32) -> RunStory {
         list: "in".into(),
         worker: WorkerId::from("w"),
         attempt,
+        crashes: 2,
         at: now(),
         ms: 12,
         end: "retry".into(),

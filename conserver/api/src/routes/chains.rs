@@ -6,7 +6,7 @@ use axum::extract::State as Extract;
 use axum::response::Response;
 use conserver_core::config::Plan;
 use conserver_core::config::plan::{AdapterPlan, ChainPlan, OnError, StoragePlan};
-use conserver_core::{LinkName, QueueName};
+use conserver_core::{GuardKind, LinkName, QueueName};
 use serde_json::{Value, json};
 
 use super::json;
@@ -14,7 +14,6 @@ use crate::answers;
 use crate::error::{ApiError, Result, not_found};
 use crate::extract::PathText;
 use crate::feed::Standing;
-use crate::outages::GuardKind;
 use crate::state::State;
 
 /// Chains are told without a backend that is away; nobody waits longer for it.

@@ -28,7 +28,9 @@ pub(crate) async fn story(Extract(state): Extract<State>, PathText(uuid): PathTe
     });
     if runs.is_empty() {
         answer["hint"] =
-            "it has not run, or too long ago, or while more than a thousand a second went through".into();
+            "it has not run, or too long ago, or while more than a thousand a second went through; \
+                          one that crashed its workers is a dead letter, see /dlq/letters"
+                .into();
     }
     Ok(json(&answer))
 }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use conserver_api::Standing;
+use conserver_core::GuardKind;
 use conserver_core::event::live::{Happening, Live};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -76,7 +77,8 @@ fn done(chain: &str, vcon: &str) -> Live {
 }
 
 fn breaker() -> Live {
-    let what = Happening::Breaker { name: "archive".to_owned(), state: "open".to_owned(), pid: 1 };
+    let guards = GuardKind::Storage;
+    let what = Happening::Breaker { guards, name: "archive".to_owned(), state: "open".to_owned(), pid: 1 };
     Live { at: 1000, what }
 }
 
@@ -92,6 +94,8 @@ async fn listeners_hear_what_they_asked_for() {
     let expected = json!({"at": 1000, "kind": "settled", "chain": "main", "list": "in", "vcon": "a", "outcome": "done", "ms": 7});
     assert_eq!(all.of("settled")[0], expected);
     assert_eq!((all.of("settled").len(), all.of("breaker").len()), (2, 1));
+    let expected = json!({"at": 1000, "kind": "breaker", "guards": "storage", "name": "archive", "state": "open", "pid": 1});
+    assert_eq!(all.of("breaker")[0], expected);
     assert_eq!(all.of("missed"), [json!({"missed": 5, "why": "many"})]);
     assert_eq!((some.of("settled").len(), &some.of("settled")[0]["vcon"]), (1, &json!("b")));
     assert_eq!(some.of("breaker").len(), 1, "what is about no chain comes all the same");

@@ -1,6 +1,7 @@
 //! Ids on lists and off them.
 
-use conserver_api::{Guard, GuardKind, HeldUp, Outages, Rate, Standing};
+use conserver_api::{Guard, HeldUp, Outages, Rate, Standing};
+use conserver_core::GuardKind;
 use serde_json::json;
 
 use crate::site::{Backend, CHAINS, Site, id, on_both, small};

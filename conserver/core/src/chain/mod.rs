@@ -44,7 +44,7 @@ impl Chain {
 
     /// What it requires and cannot have now: nothing is to be claimed for it.
     pub fn is_gated(&self) -> Option<&str> {
-        self.required().find(|breaker| breaker.gate() == Gate::Shut).map(Breaker::guards)
+        self.required().find(|breaker| breaker.gate() == Gate::Shut).map(|breaker| &*breaker.guards().name)
     }
 
     /// Whether the next vCon finds out if something is back: a single one is to be claimed.

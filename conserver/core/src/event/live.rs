@@ -10,7 +10,7 @@ use conserver_vcon::VconId;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::unix_millis;
-use crate::{ChainName, LinkName, QueueName, StorageName};
+use crate::{ChainName, GuardKind, LinkName, QueueName, StorageName};
 
 /// Events of one class that are kept between two [`take`]s.
 const MOST: u64 = 64;
@@ -64,7 +64,9 @@ pub enum Happening {
     },
     /// A breaker opened or closed.
     Breaker {
-        /// The link or storage it guards.
+        /// Whether it guards a link or a storage.
+        guards: GuardKind,
+        /// Which.
         name: String,
         /// `open` or `closed`.
         state: String,

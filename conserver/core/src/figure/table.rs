@@ -49,9 +49,9 @@ figures! {
         "Time of a save, waiting for its batch and all its attempts included";
     ATTEMPTS = Counter, Count, "conserver.attempts.count" ["guards", "op", "outcome"]
         "Attempts at a link or storage: success, the class of the error, or refused by an open breaker";
-    BREAKER_OPEN = Sum, Count, "conserver.breaker.open" ["guards"]
+    BREAKER_OPEN = Sum, Count, "conserver.breaker.open" ["kind", "guards"]
         "Workers that hold a link or storage to be away";
-    BREAKER_CHANGES = Counter, Count, "conserver.breaker.changes" ["guards", "state"]
+    BREAKER_CHANGES = Counter, Count, "conserver.breaker.changes" ["kind", "guards", "state"]
         "Changes of breakers to closed, open, half-open";
     DLQ = Counter, Count, "conserver.dlq.count" ["queue_name", "reason"]
         "vCons that became dead letters";

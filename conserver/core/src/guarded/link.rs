@@ -11,7 +11,7 @@ use crate::config::plan::OnError;
 use crate::event::LinkRan;
 use crate::link::{Flow, Link, LinkContext, LinkInfo, LinkOutcome};
 use crate::policy::{Breaker, Call, Policy, PolicyOptions, Probe};
-use crate::{LinkName, QueueName, Result};
+use crate::{Guards, LinkName, QueueName, Result};
 
 /// A link as the runner calls it. Shared by all chains that name it.
 pub struct GuardedLink {
@@ -28,7 +28,7 @@ impl GuardedLink {
         let info = link.info();
         let timeout = options.timeout.saturating_add(info.takes);
         let options = PolicyOptions { timeout, ..options.clone() };
-        let policy = Policy::new(name.as_str(), &options, Probe::NextCall, 1);
+        let policy = Policy::new(Guards::link(name.as_str()), &options, Probe::NextCall, 1);
         Self { info, name, link, policy, on_error }
     }
 

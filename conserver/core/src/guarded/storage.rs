@@ -15,7 +15,7 @@ use crate::config::plan::OnStorageError;
 use crate::event::StorageSaved;
 use crate::policy::{Breaker, BreakerOpen, Call, Outcome, Policy, PolicyOptions, Probe, refused};
 use crate::storage::{Storage, StorageInfo};
-use crate::{Error, ErrorKind, Result, StorageName};
+use crate::{Error, ErrorKind, Guards, Result, StorageName};
 
 /// Saves of one storage that are under way at once; more gather meanwhile.
 const SAVES_AT_ONCE: usize = 2;
@@ -44,7 +44,7 @@ impl GuardedStorage {
     ) -> Self {
         let info = storage.info();
         let probe = if info.check_tells { Probe::Check } else { Probe::NextCall };
-        let policy = Policy::new(name.as_str(), options, probe, info.max_batch);
+        let policy = Policy::new(Guards::storage(name.as_str()), options, probe, info.max_batch);
         let gather = Gather::new(SAVES_AT_ONCE, info.max_batch, BATCH_BYTES, Vcon::size);
         Self { name, storage, info, policy, required, on_refusal: None, gather }
     }

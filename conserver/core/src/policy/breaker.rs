@@ -17,12 +17,12 @@ use tokio::time::Instant;
 
 use super::options::BreakerOptions;
 use crate::event::{BreakerChanged, BreakerGone};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Guards, Result};
 
 /// The breaker of one link or storage.
 #[derive(Debug)]
 pub struct Breaker {
-    guards: Arc<str>,
+    guards: Guards,
     options: BreakerOptions,
     probe: Probe,
     /// Closed without a failure: callers pass, and report success, without the lock.
@@ -114,8 +114,8 @@ impl Verdict {
 }
 
 impl Breaker {
-    /// A closed breaker for what goes by this name.
-    pub fn new(guards: Arc<str>, options: BreakerOptions, probe: Probe) -> Self {
+    /// A closed breaker.
+    pub fn new(guards: Guards, options: BreakerOptions, probe: Probe) -> Self {
         let now = Instant::now();
         let inner = Inner {
             state: State::Closed,
@@ -207,13 +207,8 @@ impl Breaker {
         self.changes.subscribe()
     }
 
-    /// What it guards, as the file names it.
-    pub fn guards(&self) -> &str {
-        &self.guards
-    }
-
-    /// What it guards, where all who name it have the name.
-    pub(super) fn guarded(&self) -> &Arc<str> {
+    /// What it guards.
+    pub fn guards(&self) -> &Guards {
         &self.guards
     }
 

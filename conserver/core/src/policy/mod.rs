@@ -15,8 +15,6 @@ mod options;
 mod retry;
 mod timeout;
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 pub use breaker::{Breaker, BreakerOpen, Gate, Permit, Probe, State, Trouble, Verdict, refused};
@@ -27,7 +25,7 @@ pub use retry::Backoff;
 pub use timeout::{Elapsed, within};
 
 use crate::event::Attempted;
-use crate::{Applied, Error, ErrorKind, Result};
+use crate::{Applied, Error, ErrorKind, Guards, Result};
 
 /// One operation of an adapter, as the policy has to know it.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +70,11 @@ impl Outcome for Vec<Result<()>> {
 }
 
 impl Policy {
-    /// A policy for the adapter of this name, which is given at most `max_batch` items at a time.
-    pub fn new(name: &str, options: &PolicyOptions, probe: Probe, max_batch: usize) -> Self {
+    /// A policy for this adapter, which is given at most `max_batch` items at a time.
+    pub fn new(guards: Guards, options: &PolicyOptions, probe: Probe, max_batch: usize) -> Self {
         Self {
             budget: Budget::new(max_batch),
-            breaker: Breaker::new(Arc::from(name), options.breaker.clone(), probe),
+            breaker: Breaker::new(guards, options.breaker.clone(), probe),
             limit: Limit::new(options.in_flight, options.rate_limit),
             options: options.clone(),
         }
@@ -131,7 +129,7 @@ impl Policy {
         op: &'static str,
         adapter: impl Future<Output = O>,
     ) -> Result<O> {
-        let tell = |outcome| Attempted { guards: self.breaker.guarded(), op, outcome }.emit();
+        let tell = |outcome| Attempted { guards: &self.breaker.guards().name, op, outcome }.emit();
         let permit = self.breaker.ask().inspect_err(|_| tell("refused"))?;
         let _room = self.limit.enter().await;
         let outcome = self.bounded(op, adapter).await;

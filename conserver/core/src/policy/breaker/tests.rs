@@ -5,7 +5,7 @@ use super::*;
 const COOLDOWN: Duration = Duration::from_secs(5);
 
 fn breaker(probe: Probe) -> Breaker {
-    Breaker::new(Arc::from("db"), BreakerOptions { failures: 3, cooldown: COOLDOWN }, probe)
+    Breaker::new(Guards::storage("db"), BreakerOptions { failures: 3, cooldown: COOLDOWN }, probe)
 }
 
 fn tell(breaker: &Breaker, verdict: Verdict) {
@@ -99,7 +99,7 @@ async fn answers_to_what_was_asked_before_it_opened_change_nothing() {
 #[tokio::test(start_paused = true)]
 async fn zero_failures_mean_never() {
     let options = BreakerOptions { failures: 0, cooldown: COOLDOWN };
-    let breaker = Breaker::new(Arc::from("db"), options, Probe::Check);
+    let breaker = Breaker::new(Guards::storage("db"), options, Probe::Check);
     (0..100).for_each(|_| tell(&breaker, Verdict::Away));
     assert!(!breaker.is_open());
 }
