@@ -1,4 +1,4 @@
-//! What the workers tell: this process only hears of it, from the supervisor, every second.
+//! What the workers tell: this process only hears of it, from the supervisor.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};

@@ -163,10 +163,13 @@ async fn listen(inbox: Option<Inbox>, told: watch::Sender<Option<Snapshot>>, fee
     let Some(mut inbox) = inbox else { return std::future::pending().await };
     let mut meter = Meter::default();
     while let Some(message) = inbox.recv().await {
-        if let Message::News(Told { figures, outages, events, missed }) = message {
-            feed.tell(Standing { rates: meter.read(Clock::now(), &figures), outages });
-            feed.publish(&events, missed);
-            told.send_replace(Some(figures));
+        let Message::News(news) = message else { continue };
+        match news {
+            Told::Standing { figures, outages } => {
+                feed.tell(Standing { rates: meter.read(Clock::now(), &figures), outages });
+                told.send_replace(Some(figures));
+            }
+            Told::Events { events, missed } => feed.publish(&events, missed),
         }
     }
 }

@@ -37,9 +37,11 @@ struct Shared {
     missed: u64,
 }
 
+/// How a child stood when it told it last.
 struct Child {
     at: Instant,
-    told: Told,
+    figures: Snapshot,
+    outages: Outages,
 }
 
 impl Instance {
@@ -77,41 +79,56 @@ impl Instance {
         all.add(&shared.ended);
         for child in shared.children.values() {
             if child.is_fresh() {
-                all.add(&child.told.figures);
+                all.add(&child.figures);
             } else {
-                all.add(&child.told.figures.clone().lasting());
+                all.add(&child.figures.clone().lasting());
             }
         }
         all
     }
 
-    /// All that the API is told.
-    pub(crate) fn news(&self) -> Told {
-        let (own, missed) = live::take();
-        let figures = self.figures();
-        let mut shared = self.lock();
-        let mut outages = Outages::default();
-        for child in shared.children.values().filter(|child| child.is_fresh()) {
-            outages.add(&child.told.outages);
-        }
-        let mut events = std::mem::take(&mut shared.events);
-        events.extend(own);
-        Told { figures, outages, events, missed: missed + std::mem::take(&mut shared.missed) }
+    /// All that the API is told now.
+    pub(crate) fn news(&self, second_ends: bool) -> impl Iterator<Item = Told> {
+        let happened = self.happened(second_ends);
+        happened.into_iter().chain(second_ends.then(|| self.standing()))
     }
 
-    fn told(&self, pid: u32, mut told: Told) {
+    fn happened(&self, second_ends: bool) -> Option<Told> {
+        let (own, missed) = live::take(second_ends);
         let mut shared = self.lock();
-        // While there is no API, nobody takes them away.
-        let room = MOST_EVENTS.saturating_sub(shared.events.len());
-        shared.missed += told.missed + told.events.len().saturating_sub(room) as u64;
-        shared.events.extend(std::mem::take(&mut told.events).into_iter().take(room));
-        shared.children.insert(pid, Child { at: Instant::now(), told });
+        let mut events = std::mem::take(&mut shared.events);
+        events.extend(own);
+        Told::events(events, missed + std::mem::take(&mut shared.missed))
+    }
+
+    fn standing(&self) -> Told {
+        let figures = self.figures();
+        let mut outages = Outages::default();
+        for child in self.lock().children.values().filter(|child| child.is_fresh()) {
+            outages.add(&child.outages);
+        }
+        Told::Standing { figures, outages }
+    }
+
+    fn told(&self, pid: u32, told: Told) {
+        let mut shared = self.lock();
+        match told {
+            Told::Standing { figures, outages } => {
+                shared.children.insert(pid, Child { at: Instant::now(), figures, outages });
+            }
+            Told::Events { events, missed } => {
+                // While there is no API, nobody takes them away.
+                let room = MOST_EVENTS.saturating_sub(shared.events.len());
+                shared.missed += missed + events.len().saturating_sub(room) as u64;
+                shared.events.extend(events.into_iter().take(room));
+            }
+        }
     }
 
     fn ended(&self, pid: u32) {
         let mut shared = self.lock();
         if let Some(child) = shared.children.remove(&pid) {
-            shared.ended.add(&child.told.figures.lasting());
+            shared.ended.add(&child.figures.lasting());
         }
     }
 
@@ -143,7 +160,7 @@ mod tests {
                 Value::Histogram { counts, sum: 1.5 },
             ),
         ]);
-        Told { figures, ..Told::default() }
+        Told::Standing { figures, outages: Outages::default() }
     }
 
     fn of(instance: &Instance) -> (u64, f64, Vec<u64>) {

@@ -1,7 +1,7 @@
 //! Figures: how they are kept in each process, brought together, and shown.
 //!
 //! Events of the core count into the `recorder` of their process. Each child sends its supervisor a whole `snapshot`
-//! every second, with what it misses (`told`), over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
+//! every second, with what it misses, and what happened as soon as it did (`told`), over a pipe (`report`); the supervisor brings them together (`instance`), those of children that ended
 //! included, so that what counts never goes back. It hands the sum to the API, which shows it (`prometheus`), and to
 //! StatsD. OTLP is each process's own (`otlp`).
 //! `watch` looks at what nobody counts: lengths of lists, Redis' memory.
@@ -31,11 +31,13 @@ pub(crate) use snapshot::Snapshot;
 #[cfg(feature = "otlp")]
 pub(crate) use snapshot::Value;
 pub(crate) use statsd::Statsd;
-pub(crate) use told::{Told, outages_by};
+pub(crate) use told::{Told, Turns, outages_by};
 pub(crate) use watch::watch;
 
-/// How often a process tells its figures.
-pub(crate) const EVERY: Duration = Duration::from_secs(1);
+/// How often a process tells what happened; after [`TURNS`] times also how it stands.
+pub(crate) const EVERY: Duration = Duration::from_millis(100);
+/// So many make a second.
+const TURNS: u32 = 10;
 
 /// Begins to count in this process. What was counted before is lost.
 pub(crate) fn start(settings: &Settings) {

@@ -1,4 +1,4 @@
-//! How a child tells its figures: one JSON line each second on what was its standard output.
+//! How a child tells its figures and what happened: JSON lines on what was its standard output.
 //!
 //! A thread of its own writes them. A supervisor that does not read holds up this thread and nothing else. Standard
 //! output itself becomes standard error, so that a link that prints cannot disturb the lines.
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use conserver_core::event::live;
 
-use super::{EVERY, Told};
+use super::{EVERY, Told, Turns};
 
 /// Asks the thread to tell at once, and to say when it has.
 static ASK: OnceLock<Sender<Sender<()>>> = OnceLock::new();
@@ -42,16 +42,23 @@ pub(crate) fn flush() {
 }
 
 fn tell(mut pipe: File, asked: &Receiver<Sender<()>>) {
+    let mut turns = Turns::default();
+    let mut lines = Vec::new();
     loop {
         let asked = match asked.recv_timeout(EVERY) {
             Ok(done) => Some(done),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let Ok(mut line) = serde_json::to_vec(&Told::of_this_process()) else { return };
-        line.push(b'\n');
+        lines.clear();
+        for told in Told::of_this_process(turns.end_second() || asked.is_some()) {
+            if serde_json::to_writer(&mut lines, &told).is_err() {
+                return;
+            }
+            lines.push(b'\n');
+        }
         // Without a supervisor there is nobody to tell.
-        if pipe.write_all(&line).is_err() {
+        if pipe.write_all(&lines).is_err() {
             return;
         }
         if let Some(done) = asked {

@@ -145,23 +145,30 @@ async fn feed(
 ) {
     let mut every = tokio::time::interval(figures::EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut turns = figures::Turns::default();
+    let mut lines = Vec::new();
     loop {
-        let message = tokio::select! {
+        lines.clear();
+        tokio::select! {
             message = messages.recv() => match message {
-                Some(message) => message,
+                Some(message) => put(&mut lines, &message),
                 None => return,
             },
             _ = every.tick(), if instance.is_some() => {
-                Message::News(instance.as_ref().map(Instance::news).unwrap_or_default())
+                let news = instance.iter().flat_map(|instance| instance.news(turns.end_second()));
+                news.for_each(|told| put(&mut lines, &Message::News(told)));
             }
-        };
-        let mut line = serde_json::to_vec(&message).expect("strings and numbers serialise");
-        line.push(b'\n');
-        if let Err(error) = pipe.write_all(&line).await {
+        }
+        if let Err(error) = pipe.write_all(&lines).await {
             tracing::debug!(pid, %error, "a child does not listen");
             return;
         }
     }
+}
+
+fn put(lines: &mut Vec<u8>, message: &Message) {
+    serde_json::to_writer(&mut *lines, message).expect("strings and numbers serialise");
+    lines.push(b'\n');
 }
 
 /// The program that runs here, also after an upgrade has put another one in its place: children speak our version.

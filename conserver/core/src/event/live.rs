@@ -1,7 +1,7 @@
 //! What happened last, for those who watch: some events of each second, the others only counted.
 //!
-//! Nothing is kept before [`keep`]; from then on whoever tells of it takes everything away with [`take`], every
-//! second. A vCon costs a counter, and the first few of a second a place in a list.
+//! Nothing is kept before [`keep`]; from then on whoever tells of it takes everything away with [`take`], several times
+//! a second. A vCon costs a counter, and the first few of a second a place in a list.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::unix_millis;
 use crate::{ChainName, GuardKind, LinkName, QueueName, StorageName};
 
-/// Events of one class that are kept between two [`take`]s.
+/// Events of one class that are kept in a second.
 const MOST: u64 = 64;
 /// Longer texts of errors are cut.
 const LONGEST: usize = 300;
@@ -109,6 +109,7 @@ pub struct Why {
 
 /// Events of one class, so that none crowds out another.
 struct Ring {
+    /// In this second.
     seen: AtomicU64,
     kept: Mutex<Vec<Live>>,
 }
@@ -123,13 +124,14 @@ pub fn keep() {
     ON.store(true, Relaxed);
 }
 
-/// What was kept since the last call, the oldest first, and how many were not.
-pub fn take() -> (Vec<Live>, u64) {
+/// What was kept since the last call, the oldest first. Where a second ends, also how many of it were not kept.
+pub fn take(second_ends: bool) -> (Vec<Live>, u64) {
     let (mut all, mut missed) = (Vec::new(), 0);
     for ring in [&SETTLED, &LETTERS, &STATES] {
-        let (kept, seen) = ring.take();
-        missed += seen.saturating_sub(kept.len() as u64);
-        all.extend(kept);
+        all.extend(ring.take());
+        if second_ends {
+            missed += ring.begin_second();
+        }
     }
     all.sort_by_key(|event| event.at);
     (all, missed)
@@ -181,9 +183,13 @@ impl Ring {
         self.kept.lock().expect("no panic while held").push(event);
     }
 
-    fn take(&self) -> (Vec<Live>, u64) {
-        let mut kept = self.kept.lock().expect("no panic while held");
-        (std::mem::take(&mut *kept), self.seen.swap(0, Relaxed))
+    fn take(&self) -> Vec<Live> {
+        std::mem::take(&mut *self.kept.lock().expect("no panic while held"))
+    }
+
+    /// Makes room for another second; how many of the last one found none.
+    fn begin_second(&self) -> u64 {
+        self.seen.swap(0, Relaxed).saturating_sub(MOST)
     }
 }
 
@@ -227,12 +233,14 @@ mod tests {
     fn more_than_fit_are_counted_and_memory_is_bounded() {
         let ring = Ring::new();
         keep();
-        for n in 0..100 {
-            ring.push(|| done(n));
-        }
-        let (kept, seen) = ring.take();
-        assert_eq!((kept.len(), seen), (64, 100));
-        assert_eq!(ring.take(), (Vec::new(), 0));
+        let push = |count| (0..count).for_each(|n| ring.push(|| done(n)));
+        push(60);
+        assert_eq!(ring.take().len(), 60);
+        push(40);
+        assert_eq!(ring.take().len(), 4, "taking them away makes no room for more of the second");
+        assert_eq!(ring.begin_second(), 36);
+        push(1);
+        assert_eq!((ring.take().len(), ring.begin_second()), (1, 0));
     }
 
     #[test]
