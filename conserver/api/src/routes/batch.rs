@@ -50,7 +50,7 @@ pub(crate) struct Item {
 }
 
 /// Stores many vCons: a JSON array, or one document on each line. Each is stored whole or refused by itself.
-#[utoipa::path(post, path = "/vcons", tag = "vcons",
+#[utoipa::path(post, path = "/vcons", operation_id = "create_many", tag = "vcons",
     params(("ingress_lists" = Option<Vec<String>>, Query, description = "Lists that get every id"), ("Idempotency-Key" = Option<String>, Header, max_length = 255, pattern = "^[!-~]+$", description = "The same key again within a day does nothing")),
     request_body(content((Vec<PostedVcon> = "application/json"), (String = "application/x-ndjson", example = json!(LINES))), description = "vCons; lines are read as they come, so that there may be more of them than fit into one body"),
     responses((status = 200, description = "What became of each, in order", body = Vec<Item>)))]

@@ -85,7 +85,7 @@ fn breakers(chain: &ChainPlan, plan: &Plan, standing: Option<&Standing>) -> Vec<
 }
 
 /// Stops claims from all lists of a chain, for all workers. What they hold goes on.
-#[utoipa::path(post, path = "/chains/{name}/pause", tag = "instance", params(("name" = String, Path, description = "The chain")),
+#[utoipa::path(post, path = "/chains/{name}/pause", operation_id = "pause_chain", tag = "instance", params(("name" = String, Path, description = "The chain")),
     responses(
         (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = answers::PausedChain),
         (status = 404, description = "No chain of this name takes from a list", body = crate::error::ErrorBody),
@@ -95,7 +95,7 @@ pub(crate) async fn pause(state: Extract<State>, name: PathText) -> Result<Respo
 }
 
 /// Resumes claims from all lists of a chain.
-#[utoipa::path(post, path = "/chains/{name}/resume", tag = "instance", params(("name" = String, Path, description = "The chain")),
+#[utoipa::path(post, path = "/chains/{name}/resume", operation_id = "resume_chain", tag = "instance", params(("name" = String, Path, description = "The chain")),
     responses(
         (status = 200, description = "`lists` says of each whether that changed anything; `elsewhere` names lists that another chain has", body = answers::PausedChain),
         (status = 404, description = "No chain of this name takes from a list", body = crate::error::ErrorBody),

@@ -16,8 +16,8 @@ use crate::extract::{PathText, header_text};
 use crate::openapi;
 use crate::state::State;
 
-/// Scripts, pictures and calls of this server alone. Swagger UI writes styles into its elements.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+/// Scripts, styles, pictures and calls of this server alone.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The files change with the program alone.
 const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
