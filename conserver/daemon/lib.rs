@@ -4,7 +4,6 @@
 //! `supervisor/` looks after worker processes; `worker/` claims, runs and settles.
 
 pub mod cli;
-mod clock;
 mod commands;
 mod config;
 pub mod exit;

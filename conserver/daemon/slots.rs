@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use memmap2::MmapRaw;
 
-use crate::clock::millis;
+use conserver_core::clock::millis;
 
 /// Threads that can be marked; further ones share the last slot.
 const SLOTS: usize = 64;

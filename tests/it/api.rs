@@ -61,3 +61,23 @@ fn without_a_key_the_api_stays_on_this_machine() {
     assert!(TcpStream::connect(format!("127.0.0.2:{port}")).is_err());
     drop(daemon);
 }
+
+#[test]
+fn an_outage_is_told_now_and_then_and_not_for_each_request() {
+    let mut site = Site::new(CONFIG).env("CONSERVER_API_TOKEN", "sesame");
+    let address = format!("127.0.0.1:{}", conserver_testkit::free_port());
+    let daemon = site.setup.run(1, &["--listen", &address]);
+    let search = || ask(&address, "GET /vcons/search?tel=%2B15550199", "sesame", "");
+    until("it answers", || search().is_some_and(|(status, _)| status == 200));
+    site.redis.kill();
+    for _ in 0..60 {
+        assert_eq!(search().unwrap().0, 503);
+    }
+    let told = daemon.told("requests failed; this is the last of them");
+    assert!((1..=20).contains(&told.len()), "{} lines for 60 requests", told.len());
+    for field in ["request", "error"] {
+        assert!(!told[0][field].as_str().unwrap().is_empty(), "{}", told[0]);
+    }
+    assert_eq!((&told[0]["method"], &told[0]["path"]), (&"GET".into(), &"/vcons/search".into()));
+    assert!(!daemon.log().contains("15550199"), "whom somebody looks for is nobody's business");
+}

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::failures::Cause;
 use crate::model::{Problem, Refusal};
 
 /// An answer that says no.
@@ -20,6 +21,7 @@ struct Parts {
     status: StatusCode,
     body: Value,
     retry_after: Option<u32>,
+    cause: Option<Cause>,
 }
 
 /// The body of every error.
@@ -55,12 +57,18 @@ impl ErrorBody {
 impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Value>, hint: impl Into<String>) -> Self {
         let body = json!(ErrorBody::new(detail, hint));
-        Self(Box::new(Parts { status, body, retry_after: None }))
+        Self(Box::new(Parts { status, body, retry_after: None, cause: None }))
     }
 
     /// Says when it is worth trying again.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// Keeps why, for the log.
+    pub(crate) fn because(mut self, failed: &str, error: &Error) -> Self {
+        self.0.cause = Some(Cause(format!("{failed}: {}", error.chain())));
         self
     }
 
@@ -74,9 +82,9 @@ impl ApiError {
     pub(crate) fn backend(failed: &str, error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::Timeout => {
-                tracing::warn!(error = error.chain(), "{failed}");
                 let hint = "the backend is away or busy; try again, nothing was half done";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, failed, hint).retry_after(2)
+                let answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, failed, hint).retry_after(2);
+                answer.because(failed, error)
             }
             ErrorKind::RateLimited => {
                 let hint =
@@ -91,9 +99,8 @@ impl ApiError {
             ErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, failed, error.to_string()),
             ErrorKind::Unsupported => Self::new(StatusCode::NOT_IMPLEMENTED, failed, error.to_string()),
             _ => {
-                tracing::error!(error = error.chain(), "{failed}");
                 let hint = "the log of the server says why, under this request's id";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, failed, hint)
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, failed, hint).because(failed, error)
             }
         }
     }
@@ -181,11 +188,15 @@ pub(crate) fn wrong_method(allowed: &str) -> Response {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Parts { status, body, retry_after } = *self.0;
+        let Parts { status, body, retry_after, cause } = *self.0;
         let json = HeaderValue::from_static("application/json");
         let mut answer = (status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
         if let Some(seconds) = retry_after {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status.is_server_error() {
+            let said = || Cause(format!("{}: {}", body["detail"], body["hint"]));
+            answer.extensions_mut().insert(cause.unwrap_or_else(said));
         }
         answer
     }

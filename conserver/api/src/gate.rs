@@ -36,6 +36,7 @@ impl About {
 pub(crate) async fn pass(Extract(state): Extract<State>, mut request: Request, next: Next) -> Response {
     let live = state.live();
     let id = request_id(request.headers());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let needs = needs(&request, &live.plan.settings.api.root_path);
     let mut answer = match needs.and_then(|needs| live.door.admit(request.headers(), needs)) {
         Err(refused) => {
@@ -56,9 +57,7 @@ pub(crate) async fn pass(Extract(state): Extract<State>, mut request: Request, n
             answer
         }
     };
-    if answer.status().is_server_error() {
-        tracing::warn!(request = ?id, status = answer.status().as_u16(), "a request failed");
-    }
+    state.failures.note(&id, &method, &uri, &answer);
     let headers = answer.headers_mut();
     headers.insert(REQUEST_ID, id);
     let version = live.version();

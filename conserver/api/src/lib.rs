@@ -27,6 +27,7 @@ mod audit;
 mod configuration;
 mod error;
 mod extract;
+mod failures;
 mod feed;
 mod fetch;
 mod gate;

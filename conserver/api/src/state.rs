@@ -18,6 +18,7 @@ use crate::access::Doorkeeper;
 use crate::audit::Audit;
 use crate::configuration::ConfigFile;
 use crate::extract::Budget;
+use crate::failures::Failures;
 use crate::feed::Feed;
 use crate::fetch::Fetches;
 use crate::model::Accepted;
@@ -70,6 +71,7 @@ pub struct Inner {
     pub(crate) budget: Arc<Budget>,
     pub(crate) fetches: Fetches,
     pub(crate) audit: Audit,
+    pub(crate) failures: Failures,
     /// Storages whose dead letters are being saved again.
     pub(crate) replaying: Mutex<Vec<String>>,
     live: RwLock<Arc<Live>>,
@@ -109,6 +111,7 @@ impl State {
             budget: Budget::new(settings.max_bytes_in_flight),
             fetches: Fetches::default(),
             audit: Audit::new(settings.api.audit.as_deref()),
+            failures: Failures::default(),
             replaying: Mutex::default(),
             live: RwLock::new(Arc::new(live)),
         }))

@@ -1,6 +1,6 @@
-//! The time in the units that are stored and shared.
+//! The time in the units that are stored and shared, and how often something is told.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Now, in Unix seconds.
 pub fn unix_seconds() -> i64 {
@@ -19,4 +19,39 @@ pub fn millis(duration: Duration) -> u64 {
 
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Tells at once, and then only now and then: for what goes wrong again and again.
+#[derive(Debug)]
+pub struct Seldom {
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl Seldom {
+    /// Tells at most this often.
+    pub fn every(every: Duration) -> Self {
+        Self { every, last: None }
+    }
+
+    /// Whether to tell now.
+    pub fn is_time(&mut self) -> bool {
+        let is_time = self.last.is_none_or(|at| at.elapsed() > self.every);
+        if is_time {
+            self.last = Some(Instant::now());
+        }
+        is_time
+    }
+
+    /// Whether anything was told.
+    pub fn has_told(&self) -> bool {
+        self.last.is_some()
+    }
+}
+
+impl Default for Seldom {
+    /// What heals by itself is told every five seconds.
+    fn default() -> Self {
+        Self::every(Duration::from_secs(5))
+    }
 }

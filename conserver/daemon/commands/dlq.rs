@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::Instance;
 use crate::cli::{DlqAction, DlqArgs, From, Global, Select};
-use crate::clock::unix_seconds;
 use crate::exit::Exit;
 use crate::output;
 use crate::wiring::{Wiring, dead_letter_lists};
+use conserver_core::clock::unix_seconds;
 
 /// Letters are read in pages of this many.
 const PAGE: usize = 500;

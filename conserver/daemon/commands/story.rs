@@ -5,10 +5,10 @@ use conserver_core::vcon::VconId;
 
 use super::Instance;
 use crate::cli::{Global, StoryArgs};
-use crate::clock::{millis, unix_millis};
 use crate::exit::Exit;
 use crate::output;
 use crate::wiring::Wiring;
+use conserver_core::clock::{millis, unix_millis};
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &StoryArgs) -> anyhow::Result<Exit> {
     super::block_on(async {

@@ -22,12 +22,12 @@ use self::child::Process;
 use self::death::OutOfMemory;
 use self::recovery::Recovery;
 use self::restart::Backoff;
-use crate::clock::Seldom;
 use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
 use crate::wiring::{Backend, Wiring, dead_letter_lists, named_dlqs};
 use crate::worker::inbox::Message;
+use conserver_core::clock::Seldom;
 
 /// How often it looks around.
 const TICK: Duration = Duration::from_secs(1);

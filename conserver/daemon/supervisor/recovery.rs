@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use conserver_core::event::VconsRecovered;
 use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
 
-use crate::clock::Seldom;
 use crate::identity;
 use crate::wiring::Backend;
+use conserver_core::clock::Seldom;
 
 /// Looks for workers to recover.
 pub(crate) struct Recovery {

@@ -13,7 +13,7 @@ use conserver_core::vcon::VconId;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
-use crate::clock::{Seldom, millis, unix_millis};
+use conserver_core::clock::{Seldom, millis, unix_millis};
 
 /// Runs that went well are remembered up to this many in a second. It bounds what stories cost where thousands go
 /// through: a site that has more looks at figures, and at what failed.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::{Desk, Held};
 use super::pipeline::Pipeline;
 use super::run::{Claim, Runner};
-use crate::clock::Seldom;
+use conserver_core::clock::Seldom;
 
 /// One claim takes at most this many ids for one chain: small enough to load the next while these run.
 const MOST: usize = 64;

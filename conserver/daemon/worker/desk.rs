@@ -9,7 +9,7 @@ use conserver_core::queue::Entry;
 use conserver_core::{ChainName, QueueName};
 use tokio::sync::Notify;
 
-use crate::clock::millis;
+use conserver_core::clock::millis;
 
 /// The worker's own account.
 pub(crate) struct Desk {

@@ -13,10 +13,10 @@ use conserver_core::queue::{DeadLetter, LEASE, LeaseKeeper};
 use conserver_core::{ErrorKind, WorkerId};
 
 use super::desk::{Desk, Held};
-use crate::clock::Seldom;
 use crate::exit::Exit;
 use crate::figures;
 use crate::slots::Slots;
+use conserver_core::clock::Seldom;
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(200);

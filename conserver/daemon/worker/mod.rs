@@ -33,12 +33,12 @@ use self::lease::LeaseThread;
 use self::pipeline::Pipeline;
 use self::run::Runner;
 use self::settler::Settler;
-use crate::clock::Seldom;
 use crate::exit::Exit;
 use crate::figures;
 use crate::identity;
 use crate::slots::Slots;
 use crate::wiring::{Backend, Wiring};
+use conserver_core::clock::Seldom;
 
 /// How a worker is run.
 pub(crate) struct Options {

@@ -13,8 +13,8 @@ use conserver_core::policy::{Breaker, State};
 use conserver_core::queue::ListShare;
 use conserver_core::{ChainName, Guards, QueueName};
 
-use crate::clock::millis;
 use crate::wiring::BuiltChain;
+use conserver_core::clock::millis;
 
 /// All chains of a worker.
 pub(crate) struct Pipeline {

@@ -16,8 +16,8 @@ use super::chronicler::Course;
 use super::documents::{RunDocuments, Source, too_large};
 use super::pipeline::Seat;
 use super::settler::Ended;
-use crate::clock::unix_seconds;
 use crate::slots::Slots;
+use conserver_core::clock::unix_seconds;
 
 /// One load asks for at most about this many bytes.
 const LOAD_BYTES: usize = 4 << 20;

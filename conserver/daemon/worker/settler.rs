@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::chronicler::{Chronicler, Course};
 use super::desk::{Desk, Held};
 use super::pipeline::Seat;
-use crate::clock::Seldom;
+use conserver_core::clock::Seldom;
 
 /// One batch sends at most about this many bytes.
 const MAX_BYTES: usize = 1 << 20;

@@ -182,10 +182,9 @@ pub(crate) async fn delete(
         join_all(deletions).await.into_iter().filter_map(|(name, e)| Some((name, e?))).collect();
     if !remaining.is_empty() {
         let names: Vec<_> = remaining.iter().map(|(name, _)| name.as_str()).collect();
-        tracing::warn!(vcon = %id, error = remaining[0].1.chain(), "{FAILED}");
         let hint = "these storages may still hold a copy; delete it again when they answer";
         let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FAILED, hint).retry_after(5);
-        return Err(error.with("remaining", names));
+        return Err(error.because(FAILED, &remaining[0].1).with("remaining", names));
     }
     // Last, so that a second call finds its search keys if a storage was away.
     state.store.delete(&id).await.map_err(|error| ApiError::backend(FAILED, &error))?;
