@@ -159,6 +159,29 @@ async fn without_redis_the_answer_says_when_to_come_back() {
     }
 }
 
+#[tokio::test]
+async fn a_redis_out_of_memory_takes_nothing_in_and_has_nothing_half_done() {
+    let site = Site::new(Backend::Redis).await;
+    // With the script, ahead of it, and in parts.
+    let bodies = [20, 100_000, 2_000_000].map(|length| {
+        let mut body = small(1);
+        body["dialog"] = json!([{"type": "text", "start": "2026-01-02T03:04:05Z", "parties": [0], "body": "x".repeat(length)}]);
+        body
+    });
+    for body in &bodies {
+        let _: String = site.redis("CONFIG SET maxmemory 1").await;
+        let refused = site.post("/vcon?ingress_lists=in", body).await.expect(503);
+        assert_eq!(refused.json()["detail"], "Failed to store vCon");
+        assert!(!refused.header("retry-after").is_empty());
+        let keys: Vec<String> = site.redis("KEYS *").await;
+        assert!(keys.iter().all(|key| key.starts_with("cs:format")), "{keys:?}");
+        let _: String = site.redis("CONFIG SET maxmemory 0").await;
+        site.post("/vcon?ingress_lists=in", body).await.expect(201);
+        assert_eq!(site.list("in").await, [id(1)]);
+        let _: String = site.redis("FLUSHALL").await;
+    }
+}
+
 async fn a_story_is_told_run_by_run_or_why_there_is_none(on: Backend) {
     use conserver_core::story::{Memory, RunStory};
     let site = Site::new(on).await;
