@@ -66,6 +66,20 @@ fn a_new_list_is_served_after_sighup_and_one_that_is_gone_is_left_alone() {
 }
 
 #[test]
+fn what_a_changed_file_brings_only_at_the_next_start_is_named() {
+    let site = Site::new(&config("one"));
+    let daemon = site.run(1);
+    until("it runs", || !daemon.told("worker started").is_empty());
+    site.configure(&format!(
+        "{}workers: 3\nstories: {{runs: 7}}\napi: {{max_queue_length: 9}}\n",
+        config("two")
+    ));
+    until("the file is taken up", || !daemon.told("configuration reloaded").is_empty());
+    let told = daemon.told("counts from the next start");
+    assert_eq!((told.len(), &told[0]["keys"]), (1, &json!("workers, stories")));
+}
+
+#[test]
 fn a_bad_file_keeps_the_old_configuration_and_a_mended_one_is_taken_up() {
     let site = Site::new(&config("one"));
     let daemon = site.run(1);

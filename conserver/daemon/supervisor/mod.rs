@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use conserver_core::backend::Gravity;
-use conserver_core::config::Plan;
+use conserver_core::config::{Plan, Settings};
 use conserver_core::event::{ChildEnded, ChildStarted, ConfigChanged, VconsRecovered, live};
 use conserver_core::queue::Strikes;
 use futures::future::select_all;
@@ -82,6 +82,8 @@ pub(crate) struct Supervisor {
     options: Options,
     backend: Backend,
     recovery: Recovery,
+    /// What all began with.
+    at_start: Settings,
     places: BTreeMap<Role, Place>,
     out_of_memory: OutOfMemory,
     /// Ended children whose holdings are not put back yet: the backend was away.
@@ -123,6 +125,7 @@ impl Supervisor {
             seen: file.text.clone(),
             file,
             plans: tokio::sync::watch::Sender::new(plan.clone()),
+            at_start: plan.settings.clone(),
             plan,
             options,
             backend,
@@ -393,6 +396,13 @@ impl Supervisor {
             chains = plan.chains.len(),
             "configuration handed to the workers"
         );
+        let waits = plan.settings.waits_for_start(&self.at_start);
+        if !waits.is_empty() {
+            tracing::warn!(
+                keys = waits.join(", "),
+                "what these keys of the file say now counts from the next start"
+            );
+        }
         self.file = file;
         self.plans.send_replace(plan.clone());
         self.plan = plan;

@@ -1,5 +1,6 @@
 //! How this process runs: resolved from the environment, overridden by what the file says.
 
+mod change;
 mod environment;
 mod file;
 
