@@ -87,6 +87,11 @@ impl Wiring {
         }
     }
 
+    /// Builds all storages, in the order of the file.
+    pub(crate) fn storages(&self, plan: &Plan) -> conserver_core::Result<Vec<Arc<GuardedStorage>>> {
+        GuardedStorage::all_of(plan, &self.registry)
+    }
+
     /// Builds every chain that can be run, with the links and storages it names.
     pub(crate) fn build(&self, plan: &Plan) -> anyhow::Result<Built> {
         let settings = &plan.settings;
@@ -96,18 +101,9 @@ impl Wiring {
             let guarded = GuardedLink::new(link.name.clone(), built, &link.policy, link.on_error);
             links.insert(&link.name, Arc::new(guarded));
         }
-        let mut by_name: HashMap<&StorageName, Arc<GuardedStorage>> = HashMap::new();
-        let mut storages = Vec::new();
-        for (storage, built) in self.registry.storages_of(plan) {
-            let name = &storage.adapter.name;
-            let built = built.with_context(|| format!("build storage `{name}`"))?;
-            let guarded = Arc::new(
-                GuardedStorage::new(name.clone(), built, &storage.adapter.policy, storage.required)
-                    .refusing(storage.on_refusal),
-            );
-            by_name.insert(name, guarded.clone());
-            storages.push(guarded);
-        }
+        let storages = self.storages(plan)?;
+        let by_name: HashMap<&StorageName, &Arc<GuardedStorage>> =
+            storages.iter().map(|storage| (storage.name(), storage)).collect();
         let mut chains = Vec::new();
         for chain in &plan.chains {
             if let Some(why) = &chain.blocked {
@@ -127,7 +123,8 @@ impl Wiring {
                 .map(|link| link.policy.timeout);
             let longest_link = timeouts.max().unwrap_or_default();
             let links = chain.links.iter().filter_map(|name| links.get(name).cloned()).collect();
-            let storages = chain.storages.iter().filter_map(|name| by_name.get(name).cloned()).collect();
+            let storages =
+                chain.storages.iter().filter_map(|name| by_name.get(name).copied().cloned()).collect();
             chains.push(BuiltChain { chain: Chain { plan: chain, links, storages }, longest_link });
         }
         Ok(Built { chains, storages })

@@ -6,6 +6,7 @@ use conserver_testkit::daemon::Daemon;
 use conserver_testkit::postgres::{Database, PostgresServer};
 use conserver_testkit::vcons::Vcons;
 
+use crate::api::ask;
 use crate::site::{Site, until, within};
 
 /// How long the storage is away: a minute in the long form.
@@ -110,4 +111,27 @@ fn a_storage_that_is_not_required_stops_nobody_and_is_healed_by_a_replay() {
     assert_eq!(replayed.0, 0, "{}{}", replayed.1, replayed.2);
     assert_eq!((rows(&database), site.db.len("DLQ:storage:pg")), (31, 0));
     assert_eq!(site.db.len("out"), 31);
+}
+
+#[test]
+fn the_api_reads_from_a_storage_again_once_it_is_back() {
+    let mut server = PostgresServer::start();
+    let database = server.create_database();
+    let site = Site::new(&config(&database, ""));
+    let address = format!("127.0.0.1:{}", conserver_testkit::free_port());
+    let _daemon = site.setup.run(1, &["--listen", &address]);
+    let id = site.push("in", &Vcons::new(8).call());
+    until("it is stored", || site.db.len("out") == 1);
+    std::fs::remove_dir_all(site.path("files")).unwrap();
+    let read = || {
+        let () = redis::Commands::del(&mut site.db.connect(), format!("vcon:{id}")).unwrap();
+        ask(&address, &format!("GET /vcon/{id}"), "", "").map(|(status, _)| status)
+    };
+    until("the storage has it", || read() == Some(200));
+    server.stop();
+    for _ in 0..20 {
+        assert_eq!(read(), Some(503), "nobody knows whether the storage has it");
+    }
+    server.restart();
+    until("the storage is asked again", || read() == Some(200));
 }

@@ -41,7 +41,7 @@ pub(crate) async fn documents(state: &State, ids: &[VconId]) -> Result<Vec<Optio
 
 /// Looks for one document in the storages and brings it back to the store.
 pub(crate) async fn from_storages(state: &State, id: &VconId) -> Result<Option<Bytes>> {
-    if state.storages.is_empty() {
+    if state.live().storages.is_empty() {
         return Ok(None);
     }
     let look = {
@@ -64,7 +64,7 @@ pub(crate) async fn from_storages(state: &State, id: &VconId) -> Result<Option<B
 }
 
 async fn look(state: &State, id: &VconId) -> Result<Option<Bytes>> {
-    match find_in_storages(&state.storages, id, Some(Instant::now() + PATIENCE)).await {
+    match find_in_storages(&state.live().storages, id, Some(Instant::now() + PATIENCE)).await {
         Ok(vcon) => Ok(Some(bring_back(state, &vcon).await)),
         Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
         Err(error) => Err(Error::new(ErrorKind::Unavailable, error.chain())),

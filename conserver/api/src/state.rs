@@ -3,16 +3,17 @@
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use conserver_core::QueueName;
 use conserver_core::config::Plan;
 use conserver_core::config::settings::VersionSettings;
 use conserver_core::directory::Directory;
 use conserver_core::event::VconsEnqueued;
-use conserver_core::guarded::GuardedStorage;
+use conserver_core::guarded::{GuardedStorage, tend};
 use conserver_core::intake::{Arrival, Intake, Target};
 use conserver_core::queue::Queue;
+use conserver_core::registry::Registry;
 use conserver_core::store::VconStore;
 use conserver_core::story::Chronicle;
+use conserver_core::{QueueName, Result};
 
 use crate::access::Doorkeeper;
 use crate::audit::Audit;
@@ -62,7 +63,6 @@ pub struct Inner {
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) chronicle: Arc<dyn Chronicle>,
-    pub(crate) storages: Vec<Arc<GuardedStorage>>,
     pub(crate) file: Option<ConfigFile>,
     pub(crate) realm: String,
     pub(crate) stale_after: Duration,
@@ -80,6 +80,7 @@ pub struct Inner {
 /// What a reload changes.
 pub(crate) struct Live {
     pub(crate) plan: Plan,
+    pub(crate) storages: Vec<Arc<GuardedStorage>>,
     pub(crate) door: Doorkeeper,
 }
 
@@ -94,7 +95,8 @@ impl std::ops::Deref for State {
 impl State {
     /// Puts an instance together. Nothing is connected.
     pub fn new(parts: Parts) -> Self {
-        let live = Live { door: Doorkeeper::new(&parts.plan.settings.api, None), plan: parts.plan };
+        let door = Doorkeeper::new(&parts.plan.settings.api, None);
+        let live = Live { door, plan: parts.plan, storages: parts.storages };
         let settings = &live.plan.settings;
         Self(Arc::new(Inner {
             queue: parts.queue,
@@ -102,7 +104,6 @@ impl State {
             intake: parts.intake,
             directory: parts.directory,
             chronicle: parts.chronicle,
-            storages: parts.storages,
             file: parts.file,
             realm: parts.realm,
             stale_after: parts.stale_after,
@@ -117,13 +118,17 @@ impl State {
         }))
     }
 
-    /// Takes over keys, lists and limits of another configuration; what needs a restart stays, and so do the keys where
-    /// there are none any more.
-    pub fn renew(&self, plan: Plan) {
+    /// Takes over keys, lists, limits and storages of another configuration; what needs a restart stays, and so do the
+    /// keys where there are none any more.
+    ///
+    /// # Errors
+    /// As [`GuardedStorage::all_of`]; then nothing changes.
+    pub fn renew(&self, plan: Plan, registry: &Registry) -> Result<()> {
         let before = self.live();
         if before.plan == plan {
-            return;
+            return Ok(());
         }
+        let storages = GuardedStorage::all_of(&plan, registry)?;
         let mut door = Doorkeeper::new(&plan.settings.api, Some(&before.door));
         if door.is_open() && !before.door.is_open() {
             // It may listen where everybody comes in: only a start decides that.
@@ -132,9 +137,15 @@ impl State {
             );
             door.keep_keys(&before.door);
         }
-        *self.live.write().expect("no panic while held") = Arc::new(Live { plan, door });
+        *self.live.write().expect("no panic while held") = Arc::new(Live { plan, storages, door });
         // Whoever listens comes again, with a key that still opens.
         self.feed.hub().dismiss();
+        Ok(())
+    }
+
+    /// Looks after storages that are away, so that they are asked again once they are back. For whoever serves to spawn.
+    pub async fn tend(self) {
+        tend(|| self.live().storages.clone()).await;
     }
 
     /// Whether anybody may do anything, because there is no key.

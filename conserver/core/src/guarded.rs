@@ -7,7 +7,9 @@
 mod link;
 mod panic;
 mod storage;
+mod tend;
 
 pub use link::GuardedLink;
 pub(crate) use panic::caught;
 pub use storage::GuardedStorage;
+pub use tend::tend;

@@ -8,6 +8,7 @@ use conserver_api::{ConfigFile, Feed, Parts, Standing, State, Tls};
 use conserver_core::config::{Problem, env};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::Instance;
 use crate::cli::{ApiArgs, Global};
@@ -54,7 +55,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             intake: instance.backend.intake.clone(),
             directory: instance.backend.directory.clone(),
             chronicle: instance.backend.chronicle.clone(),
-            storages: wiring.build(&instance.plan)?.storages,
+            storages: wiring.storages(&instance.plan)?,
             plan: instance.plan.clone(),
             file: Some(config.clone()),
             realm: identity::realm(),
@@ -73,16 +74,17 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             format!("cannot listen on `{address}` (choose another with --listen or CONSERVER_LISTEN, or run with --no-api)")
         })?;
         tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "API listening");
-        let reload = tokio::spawn(reload(state.clone(), config, tls.clone()));
-        let pulse = tokio::spawn(state.clone().pulse());
+        let mut services = JoinSet::new();
+        services.spawn(reload(state.clone(), config, tls.clone()));
+        services.spawn(state.clone().pulse());
+        services.spawn(state.clone().tend());
         let stop = async {
             stop.await;
             // Streams of events would keep the server from ending.
             feed.close();
         };
         conserver_api::serve(listener, conserver_api::app(state), tls, stop).await?;
-        reload.abort();
-        pulse.abort();
+        services.shutdown().await;
         figures::flush();
         Ok(Exit::Ok)
     })
@@ -105,7 +107,8 @@ fn address(state: &State, wanted: &str) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Takes over keys, lists, limits and certificates when the file, or a file that it or a variable names, has changed.
+/// Takes over keys, lists, limits, storages and certificates when the file, or a file that it or a variable names, has
+/// changed.
 async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
     let mut told = false;
     loop {
@@ -121,20 +124,15 @@ async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
                 }
             }
         }
-        let file = file.clone();
-        let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || file.load()).await else { continue };
-        match loaded.plan.filter(|_| !loaded.problems.iter().any(Problem::is_error)) {
-            Some(plan) => {
-                told = false;
-                state.renew(plan);
-            }
-            // The supervisor tells what is wrong with the file.
-            None if !told => {
-                told = true;
-                tracing::warn!("the changed configuration cannot be used; the API goes on with the old one");
-            }
-            None => {}
+        let again = file.clone();
+        let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || again.load()).await else { continue };
+        let usable = loaded.plan.filter(|_| !loaded.problems.iter().any(Problem::is_error));
+        let renewed = usable.is_some_and(|plan| state.renew(plan, &file.registry).is_ok());
+        // The supervisor and the workers tell what is wrong with it.
+        if !renewed && !told {
+            tracing::warn!("the changed configuration cannot be used; the API goes on with the old one");
         }
+        told = !renewed;
     }
 }
 

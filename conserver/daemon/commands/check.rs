@@ -97,7 +97,7 @@ async fn connect(wiring: &Wiring, plan: &Plan) -> anyhow::Result<bool> {
             output::line(format!("error    {}: no answer within 10 s", backend.shown));
         }
     }
-    for storage in wiring.build(plan)?.storages {
+    for storage in wiring.storages(plan)? {
         let kind = storage.info().kind;
         let name = storage.name();
         match tokio::time::timeout(PATIENCE, storage.check()).await {

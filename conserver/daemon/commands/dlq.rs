@@ -272,7 +272,7 @@ impl Desk<'_> {
     }
 
     fn storage(&self, name: &StorageName) -> anyhow::Result<std::sync::Arc<GuardedStorage>> {
-        let storages = self.wiring.build(&self.instance.plan)?.storages;
+        let storages = self.wiring.storages(&self.instance.plan)?;
         storages
             .into_iter()
             .find(|storage| storage.name() == name)

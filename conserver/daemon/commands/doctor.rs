@@ -20,7 +20,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow
         let workers = backend.queue.workers().await?;
         let strays = backend.inspect.strays().await?;
         let mut storages = Vec::new();
-        for storage in wiring.build(&instance.plan)?.storages {
+        for storage in wiring.storages(&instance.plan)? {
             let answer = storage.check().await.err().map(|error| error.chain());
             storages.push((storage.name().clone(), storage.info().kind, answer));
         }

@@ -42,7 +42,7 @@ async fn from_storages(
     id: &VconId,
 ) -> anyhow::Result<Option<Vcon>> {
     let only = args.storage.as_deref().filter(|name| !name.is_empty());
-    let storages = wiring.build(&instance.plan)?.storages;
+    let storages = wiring.storages(&instance.plan)?;
     if let Some(name) = only
         && !storages.iter().any(|storage| storage.name().as_str() == name)
     {

@@ -26,7 +26,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &MigrateArgs) -> anyho
             )
         })?;
         let progress = output::counting("documents");
-        let storages = if args.prune { wiring.build(&instance.plan)?.storages } else { Vec::new() };
+        let storages = if args.prune { wiring.storages(&instance.plan)? } else { Vec::new() };
         let is_stored = async |id: &VconId| Ok(first_of(storages.iter(), id).await?.is_some());
         let answer = async {
             let mut found =

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::event::{OldestHeld, WorkerRuns};
-use conserver_core::guarded::GuardedStorage;
+use conserver_core::guarded::{GuardedStorage, tend};
 use conserver_core::queue::{Lane, Strikes};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,9 @@ pub(crate) async fn run(
     let settler =
         Settler { queue: backend.queue.clone(), worker: me.id.clone(), desk: desk.clone(), chronicler };
     let settling = services.spawn(settler.run(settlements));
-    let ticking = services.spawn(tick(desk.clone(), storages.clone()));
+    let ticking = services.spawn(tick(desk.clone()));
+    let tended = storages.clone();
+    let tending = services.spawn(tend(move || tended.lock().expect("no panic while held").clone()));
     let claimer = Claimer {
         queue: backend.queue.clone(),
         me: me.clone(),
@@ -139,6 +141,7 @@ pub(crate) async fn run(
         tracing::warn!("some settlements are not confirmed; their ids are put back and run again");
     }
     ticking.abort();
+    tending.abort();
     if let Some(chronicle) = chronicle {
         // The settler took the last note. What is not written now is not worth waiting for.
         let _ = tokio::time::timeout(Duration::from_secs(1), chronicle).await;
@@ -200,16 +203,14 @@ fn reload(
     }
 }
 
-/// Shows the lease thread that the runtime lives, and probes what open breakers guard.
-async fn tick(desk: Arc<Desk>, storages: Arc<Mutex<Vec<Arc<GuardedStorage>>>>) {
+/// Shows the lease thread that the runtime lives.
+async fn tick(desk: Arc<Desk>) {
     let mut every = tokio::time::interval(Duration::from_millis(500));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         desk.beat();
         OldestHeld { age: desk.oldest() }.emit();
-        let all = storages.lock().expect("no panic while held").clone();
-        futures::future::join_all(all.iter().map(|storage| storage.tick())).await;
     }
 }
 

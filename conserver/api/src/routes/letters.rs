@@ -77,9 +77,10 @@ pub(crate) async fn storage_ids(Extract(state): Extract<State>, mut query: Query
 fn storage(state: &State, query: &mut Query) -> Result<Arc<GuardedStorage>> {
     let name = query.required("storage_name");
     query.check()?;
-    let found = state.storages.iter().find(|storage| storage.name().as_str() == name);
+    let live = state.live();
+    let found = live.storages.iter().find(|storage| storage.name().as_str() == name);
     found.cloned().ok_or_else(|| {
-        let names: Vec<&str> = state.storages.iter().map(|storage| storage.name().as_str()).collect();
+        let names: Vec<&str> = live.storages.iter().map(|storage| storage.name().as_str()).collect();
         not_found(&format!("Unknown storage backend: {name}"), format!("there are: {}", names.join(", ")))
     })
 }

@@ -174,7 +174,8 @@ pub(crate) async fn delete(
     const FAILED: &str = "Failed to delete vCon";
     let id = path_uuid(&uuid)?;
     about.vcon(&id);
-    let deletions = state.storages.iter().filter(|storage| storage.info().can_delete).map(|storage| async {
+    let live = state.live();
+    let deletions = live.storages.iter().filter(|storage| storage.info().can_delete).map(|storage| async {
         let deleted = storage.delete(&id).await;
         (storage.name().clone(), deleted.err().filter(|error| error.kind() != ErrorKind::Invalid))
     });
@@ -189,7 +190,7 @@ pub(crate) async fn delete(
     // Last, so that a second call finds its search keys if a storage was away.
     state.store.delete(&id).await.map_err(|error| ApiError::backend(FAILED, &error))?;
     let kept: Vec<_> =
-        state.storages.iter().filter(|s| !s.info().can_delete).map(|s| s.name().as_str()).collect();
+        live.storages.iter().filter(|s| !s.info().can_delete).map(|s| s.name().as_str()).collect();
     if kept.is_empty() {
         return Ok(nothing());
     }

@@ -136,7 +136,7 @@ async fn a_key_has_its_rate_and_a_changed_file_other_keys(on: Backend) {
     assert_eq!(limited.header("retry-after"), "1");
     let text = std::fs::read_to_string(&site.file.path).unwrap();
     std::fs::write(&site.file.path, text.replace("key-viewer", "key-new")).unwrap();
-    site.state.renew(site.file.load().unwrap().plan.unwrap());
+    site.renew();
     site.call_with("GET /vcon", &[("x-conserver-api-token", "key-viewer")], "").await.expect(403);
     site.call_with("GET /vcon", &[("x-conserver-api-token", "key-new")], "").await.expect(200);
     self::limited(&site).await;
@@ -157,7 +157,7 @@ async fn limited(site: &Site) -> crate::site::Answer {
 async fn a_configuration_without_keys_opens_nothing_before_the_next_start(on: Backend) {
     let site = site(on).await;
     std::fs::write(&site.file.path, format!("conserver: 1{CHAINS}").replace("$DIR", "/tmp")).unwrap();
-    site.state.renew(site.file.load().unwrap().plan.unwrap());
+    site.renew();
     site.call("GET /vcon").await.expect(403);
     site.call_with("GET /vcon", &[("x-conserver-api-token", "key-viewer")], "").await.expect(200);
 }

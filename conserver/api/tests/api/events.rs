@@ -167,11 +167,11 @@ async fn another_configuration_and_the_end_of_the_server_end_the_stream() {
     let site = Site::new(Backend::Redis).await;
     let mut listener = Listener::new(&site, "/events").await;
     let text = std::fs::read_to_string(&site.file.path).unwrap();
-    site.state.renew(site.file.load().unwrap().plan.unwrap());
+    site.renew();
     site.feed.publish(&[done("main", "a")], 0);
     listener.until("\"a\"").await;
     std::fs::write(&site.file.path, text.replace("[out]", "[elsewhere]")).unwrap();
-    site.state.renew(site.file.load().unwrap().plan.unwrap());
+    site.renew();
     while listener.hear().await {}
     let mut again = Listener::new(&site, "/events").await;
     site.feed.close();

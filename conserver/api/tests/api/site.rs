@@ -13,7 +13,7 @@ use conserver_core::directory::Directory;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::intake::Intake;
 use conserver_core::queue::Queue;
-use conserver_core::registry::{BuildContext, Registry};
+use conserver_core::registry::Registry;
 use conserver_core::store::{Loaded, VconStore};
 use conserver_core::story::Chronicle;
 use conserver_core::{QueueName, Secret};
@@ -128,12 +128,6 @@ impl Site {
                 (Contracts::of(Arc::new(SqliteQueue::new(SqliteOptions::new(folder.path())))), None)
             }
         };
-        let storages = plan.storages.iter().map(|storage| {
-            let name = storage.adapter.name.clone();
-            let built =
-                file.registry.build_storage(&storage.adapter, &BuildContext::new(name.as_str())).unwrap();
-            Arc::new(GuardedStorage::new(name, built, &storage.adapter.policy, storage.required))
-        });
         let feed = Feed::default();
         let state = State::new(Parts {
             queue: parts.queue.clone(),
@@ -141,7 +135,7 @@ impl Site {
             intake: parts.intake,
             directory: parts.directory,
             chronicle: parts.chronicle.clone(),
-            storages: storages.collect(),
+            storages: GuardedStorage::all_of(&plan, &file.registry).unwrap(),
             plan,
             file: Some(file.clone()),
             realm: "here".to_owned(),
@@ -161,6 +155,12 @@ impl Site {
             file,
             folder,
         }
+    }
+
+    /// Takes up what the file says now.
+    pub fn renew(&self) {
+        let plan = self.file.load().unwrap().plan.unwrap();
+        self.state.renew(plan, &self.file.registry).unwrap();
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

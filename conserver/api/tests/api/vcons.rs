@@ -10,6 +10,7 @@ on_both![
     many_are_read_at_once_and_null_stands_for_those_that_are_nowhere,
     a_search_narrows_with_every_term,
     what_only_a_storage_has_is_brought_back,
+    a_storage_that_the_file_names_later_is_read_and_deleted_from,
     a_delete_takes_documents_keys_and_copies_along,
     the_older_format_leaves_where_it_is_wanted,
 ];
@@ -102,6 +103,26 @@ async fn what_only_a_storage_has_is_brought_back(on: Backend) {
     assert_eq!(site.call("GET /vcon").await.json(), json!([id(3)]));
     let missing = site.call(&format!("GET /vcon/{}", id(4))).await.expect(404).json();
     assert_eq!(missing["detail"], "vCon not found");
+}
+
+async fn a_storage_that_the_file_names_later_is_read_and_deleted_from(on: Backend) {
+    let site = Site::new(on).await;
+    let copy = site.folder.path().join("later").join(format!("{}.json", id(3)));
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::write(&copy, small(3).to_string()).unwrap();
+    site.call(&format!("GET /vcon/{}", id(3))).await.expect(404);
+    let text = std::fs::read_to_string(&site.file.path).unwrap();
+    let more =
+        format!("  later: {{module: file, options: {{path: {}}}}}\n", copy.parent().unwrap().display());
+    std::fs::write(
+        &site.file.path,
+        text.replace("storages: [archive]", "storages: [archive, later]") + &more,
+    )
+    .unwrap();
+    site.renew();
+    site.call(&format!("GET /vcon/{}", id(3))).await.expect(200);
+    site.call(&format!("DELETE /vcon/{}", id(3))).await.expect(204);
+    assert!(!copy.exists(), "it holds no copy any more");
 }
 
 async fn a_delete_takes_documents_keys_and_copies_along(on: Backend) {

@@ -11,9 +11,11 @@ use tokio::time::Instant;
 
 use super::caught;
 use crate::chain::Gather;
-use crate::config::plan::OnStorageError;
+use crate::config::Plan;
+use crate::config::plan::{OnStorageError, StoragePlan};
 use crate::event::StorageSaved;
 use crate::policy::{Breaker, BreakerOpen, Call, Outcome, Policy, PolicyOptions, Probe, refused};
+use crate::registry::Registry;
 use crate::storage::{Storage, StorageInfo};
 use crate::{Error, ErrorKind, Guards, Result, StorageName};
 
@@ -47,6 +49,20 @@ impl GuardedStorage {
         let policy = Policy::new(Guards::storage(name.as_str()), options, probe, info.max_batch);
         let gather = Gather::new(SAVES_AT_ONCE, info.max_batch, BATCH_BYTES, Vcon::size);
         Self { name, storage, info, policy, required, on_refusal: None, gather }
+    }
+
+    /// Builds all storages of a plan, in the order of the file.
+    ///
+    /// # Errors
+    /// As [`Registry::build_storage`], of the first that cannot be built.
+    pub fn all_of(plan: &Plan, registry: &Registry) -> Result<Vec<Arc<Self>>> {
+        let guard = |(storage, built): (&StoragePlan, Result<Arc<dyn Storage>>)| {
+            let name = &storage.adapter.name;
+            let built = built.map_err(|error| error.context(format!("build storage `{name}`")))?;
+            let guarded = Self::new(name.clone(), built, &storage.adapter.policy, storage.required);
+            Ok(Arc::new(guarded.refusing(storage.on_refusal)))
+        };
+        registry.storages_of(plan).map(guard).collect()
     }
 
     /// Keeps one vCon, together with others that arrive while the storage is busy.
@@ -100,7 +116,7 @@ impl GuardedStorage {
     }
 
     /// Probes the storage if its breaker is open and the cooldown has passed; else, and where only a save tells, does
-    /// nothing. To be called every now and then by whoever owns the storages of a process.
+    /// nothing. [`tend`](super::tend) calls it every now and then.
     pub async fn tick(&self) {
         if !self.info.check_tells {
             return;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use conserver_core::chain::RunEnd;
 use conserver_core::config::plan::OnError;
+use conserver_core::guarded::tend;
 use conserver_core::policy::refused;
 use conserver_core::queue::{End, Tries};
 use conserver_core::{Error, ErrorKind};
@@ -145,4 +146,30 @@ async fn whoever_waits_for_a_breaker_wakes_when_it_closes() {
     storage.tick().await;
     changes.changed().await.unwrap();
     assert_eq!(storage.breaker().state().as_str(), "closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_whose_check_hangs_keeps_no_other_waiting() {
+    let (hanging, quick) = (Memory::new(), Memory::new());
+    let shop = Workshop::new().storage("hanging", hanging.clone()).storage("quick", quick.clone());
+    hanging.set_away(true);
+    quick.set_away(true);
+    shop.run().await;
+    shop.run().await;
+    let storages = shop.chain.storages.clone();
+    assert!(storages.iter().all(|storage| storage.is_open()));
+    hanging.set_latency(Duration::from_secs(50));
+    quick.set_away(false);
+
+    let tending = tokio::spawn(tend({
+        let storages = storages.clone();
+        move || storages.clone()
+    }));
+    tokio::time::sleep(COOLDOWN + Duration::from_secs(1)).await;
+    assert_eq!((hanging.checks(), storages[0].is_open(), storages[1].is_open()), (1, true, false));
+    hanging.set_latency(Duration::ZERO);
+    hanging.set_away(false);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!storages[0].is_open(), "it is asked again");
+    tending.abort();
 }
