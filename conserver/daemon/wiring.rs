@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use conserver_core::backend::Inspect;
+use conserver_core::backend::{Advice, Gravity, Inspect};
 use conserver_core::chain::Chain;
 use conserver_core::config::settings::Delivery;
 use conserver_core::config::{Plan, Settings};
@@ -132,6 +132,20 @@ impl Wiring {
 }
 
 impl Backend {
+    /// What to know before relying on it for this plan, in plain language. An error only if it cannot be reached for now.
+    pub(crate) async fn advise(&self, plan: &Plan) -> conserver_core::Result<Vec<Advice>> {
+        let mut findings = self.inspect.advise().await?;
+        if findings.iter().all(|finding| finding.gravity != Gravity::Fatal) {
+            let mut lists = plan.ingress_lists();
+            lists.extend(plan.chains.iter().flat_map(|chain| chain.egress.iter().cloned()));
+            lists.extend(dead_letter_lists(plan));
+            lists.sort();
+            lists.dedup();
+            findings.extend(self.inspect.rights(&lists).await?);
+        }
+        Ok(findings)
+    }
+
     fn of<T: Queue + VconStore + Intake + Directory + Chronicle + Inspect>(backend: Arc<T>) -> Self {
         let shown = backend.shown().to_owned();
         Self {

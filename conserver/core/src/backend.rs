@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::Result;
+use crate::{QueueName, Result};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,6 +72,11 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// What to know before relying on it, in plain language. An error only if it cannot be reached for now.
     async fn advise(&self) -> Result<Vec<Advice>>;
+
+    /// Whether it lets us do what we do, with these lists. Nothing where there is nobody to ask.
+    async fn rights(&self, _lists: &[QueueName]) -> Result<Vec<Advice>> {
+        Ok(Vec::new())
+    }
 
     /// What lies where nobody looks any more.
     async fn strays(&self) -> Result<Vec<Stray>>;

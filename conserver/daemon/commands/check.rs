@@ -72,7 +72,7 @@ fn plural(n: usize, what: &str) -> String {
 async fn connect(wiring: &Wiring, plan: &Plan) -> anyhow::Result<bool> {
     let backend = wiring.connect(&plan.settings)?;
     let mut all = true;
-    match tokio::time::timeout(PATIENCE, backend.inspect.advise()).await {
+    match tokio::time::timeout(PATIENCE, backend.advise(plan)).await {
         Ok(Ok(findings)) => {
             for finding in findings {
                 let mark = match finding.gravity {

@@ -14,7 +14,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DoctorArgs) -> anyhow
         let instance = Instance::open(wiring, global)?;
         let backend = &instance.backend;
         let kind = backend.inspect.kind();
-        let findings = backend.inspect.advise().await?;
+        let findings = backend.advise(&instance.plan).await?;
         let lists = instance.plan.ingress_lists();
         let status = backend.queue.status(&lists).await?;
         let workers = backend.queue.workers().await?;

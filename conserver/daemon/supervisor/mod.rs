@@ -188,7 +188,7 @@ impl Supervisor {
     async fn wait_for_backend(&self) -> Result<(), String> {
         let mut told = Seldom::every(Duration::from_secs(10));
         let findings = loop {
-            match self.backend.inspect.advise().await {
+            match self.backend.advise(&self.plan).await {
                 Ok(findings) => break findings,
                 Err(error) => {
                     if told.is_time() {

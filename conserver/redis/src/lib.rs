@@ -27,6 +27,7 @@ mod prune;
 mod queue;
 mod recover;
 mod reply;
+mod rights;
 mod script;
 mod settle;
 mod stage;

@@ -159,6 +159,10 @@ impl Inspect for RedisQueue {
         Self::advise(self).await
     }
 
+    async fn rights(&self, lists: &[QueueName]) -> Result<Vec<Advice>> {
+        self.rights_on(lists).await
+    }
+
     async fn strays(&self) -> Result<Vec<Stray>> {
         Self::strays(self).await
     }

@@ -70,6 +70,7 @@ pub(crate) struct Scripts {
     pub(crate) unfold: Script,
     pub(crate) rename_member: Script,
     pub(crate) unindex: Script,
+    pub(crate) rights: Script,
 }
 
 impl Scripts {
@@ -92,6 +93,7 @@ impl Scripts {
             unfold: Script::new(&[include_str!("lua/unfold.lua")]),
             rename_member: Script::new(&[include_str!("lua/rename_member.lua")]),
             unindex: Script::new(&[include_str!("lua/unindex.lua")]),
+            rights: Script::new(&[include_str!("lua/rights.lua")]),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What `advise` says about servers that are set up differently.
 
-use conserver_core::backend::{Advice, Gravity};
+use conserver_core::backend::{Advice, Gravity, Inspect};
 use conserver_core::queue::Queue;
+use conserver_core::{QueueName, Secret};
+use conserver_redis::{RedisOptions, RedisQueue};
 use conserver_testkit::queue_suite::{push, worker};
 use conserver_testkit::redis::{AppendOnly, RedisOptions as ServerOptions, RedisServer};
 
@@ -11,6 +13,12 @@ async fn advice(append_only: AppendOnly, args: &[&str]) -> Vec<Advice> {
     let args = args.iter().map(|arg| (*arg).to_owned()).collect();
     let bench = Bench::on(ServerOptions { append_only, tls: false, args }, |_| ()).await;
     bench.redis.advise().await.expect("the server answers")
+}
+
+/// A queue on the same server, as a user whose password is `secret`.
+fn as_user(bench: &Bench, name: &str) -> RedisQueue {
+    let url = bench.server.url().replace("redis://", &format!("redis://{name}:secret@"));
+    RedisQueue::new(RedisOptions::new(Secret::new(url))).unwrap()
 }
 
 fn about<'a>(advice: &'a [Advice], subject: &str) -> &'a Advice {
@@ -84,9 +92,7 @@ async fn another_layout_is_refused() {
 async fn a_user_who_may_not_read_settings_is_served() {
     let bench = Bench::new().await;
     bench.words::<()>(&["ACL", "SETUSER", "plain", "on", ">secret", "~*", "+@all", "-config"]).await;
-    let url = bench.server.url().replace("redis://", "redis://plain:secret@");
-    let options = conserver_redis::RedisOptions::new(conserver_core::Secret::new(url));
-    let redis = conserver_redis::RedisQueue::new(options).unwrap();
+    let redis = as_user(&bench, "plain");
     let advice = redis.advise().await.unwrap();
     assert!(advice.iter().all(|finding| finding.gravity < Gravity::Fatal), "{advice:?}");
     assert!(redis.ping().await.is_ok());
@@ -94,4 +100,23 @@ async fn a_user_who_may_not_read_settings_is_served() {
     let worker = worker(&queue).await;
     push(&queue, "in", &["a"]).await;
     assert!(redis.holdings(&worker).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn rights_that_are_missing_are_named() {
+    let bench = Bench::new().await;
+    let lists = ["in", "out"].map(QueueName::new);
+    let all = bench.redis.rights(&lists).await.unwrap();
+    assert_eq!(about(&all, "rights").gravity, Gravity::Good, "{all:?}");
+
+    bench.run::<()>("ACL SETUSER some on >secret ~vcon:* ~cs:* ~in +@all -rename").await;
+    let told = as_user(&bench, "some").rights(&lists).await.unwrap();
+    let rights = about(&told, "rights");
+    assert_eq!(rights.gravity, Gravity::Warning);
+    assert!(rights.found.ends_with("all that we do: RENAME cs:x, LPOP out, RPUSH out"), "{rights:?}");
+
+    bench.run::<()>("ACL SETUSER none on >secret ~* +@all -eval -evalsha").await;
+    let told = as_user(&bench, "none").rights(&lists).await.unwrap();
+    assert_eq!(about(&told, "rights").gravity, Gravity::Fatal);
+    assert!(about(&told, "rights").found.contains("'eval'"), "{told:?}");
 }
