@@ -74,9 +74,9 @@ fn what_a_changed_file_brings_only_at_the_next_start_is_named() {
         "{}workers: 3\nstories: {{runs: 7}}\napi: {{max_queue_length: 9}}\n",
         config("two")
     ));
-    until("the file is taken up", || !daemon.told("configuration reloaded").is_empty());
-    let told = daemon.told("counts from the next start");
-    assert_eq!((told.len(), &told[0]["keys"]), (1, &json!("workers, stories")));
+    let told = || daemon.told("counts from the next start");
+    until("it is told", || !told().is_empty());
+    assert_eq!((told().len(), &told()[0]["keys"]), (1, &json!("workers, stories")));
 }
 
 #[test]
