@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use conserver_core::store::{DocumentWrite, Encoding};
 use conserver_core::{Result, WorkerId};
-use futures::stream::{self, StreamExt, TryStreamExt};
 use redis::Cmd;
 
 use crate::keys;
@@ -18,8 +17,6 @@ use crate::queue::RedisQueue;
 const INLINE: usize = 64 << 10;
 /// Larger ones are written in parts of this many bytes.
 const PART: usize = 1 << 19;
-/// So many parts are under way at once: the server writes one while the next one is sent.
-const PARTS_AT_ONCE: usize = 2;
 /// A staged document that no script took lives this long.
 const STAGED_MS: u64 = 600_000;
 
@@ -82,14 +79,12 @@ impl RedisQueue {
                 self.client
                     .command(doing, redis::cmd("SET").arg(&key).arg("").arg("PX").arg(STAGED_MS))
                     .await?;
-                let write = |start: usize| {
-                    let mut set = redis::cmd("SETRANGE");
-                    set.arg(&key).arg(start).arg(&json[start..json.len().min(start + PART)]);
-                    async move { self.client.command(doing, &set).await.map(drop) }
-                };
                 // The last part first: the server makes room for the whole at once.
-                let starts = (0..json.len()).step_by(PART).rev();
-                stream::iter(starts).map(write).buffered(PARTS_AT_ONCE).try_collect::<()>().await?;
+                for (n, part) in json.chunks(PART).enumerate().collect::<Vec<_>>().into_iter().rev() {
+                    let mut set = redis::cmd("SETRANGE");
+                    set.arg(&key).arg(n * PART).arg(part);
+                    self.client.command(doing, &set).await?;
+                }
             }
             Encoding::Json => {
                 let mut set = redis::pipe();
