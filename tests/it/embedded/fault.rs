@@ -95,7 +95,8 @@ impl Field {
     /// Waits until none of these ids is with a dead worker or back in its list.
     fn until_taken_up(&self, ids: &[String], dead: &[Worker]) -> Duration {
         let ids: HashSet<&str> = ids.iter().map(String::as_str).collect();
-        within(LIMIT, "what was in flight is taken up again", || {
+        // Longer than a worker that hangs is given before it ends itself, and says so.
+        within(LIMIT + Duration::from_secs(30), "what was in flight is taken up again", || {
             let waits = |list: &str| self.file.list(list).iter().any(|id| ids.contains(id.as_str()));
             dead.iter().all(|worker| self.file.workers(worker.pid) == 0) && !waits("in") && !waits("mid")
         })
