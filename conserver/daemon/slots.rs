@@ -18,9 +18,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use memmap2::MmapRaw;
-
 use conserver_core::clock::millis;
+use memmap2::MmapRaw;
 
 /// Threads that can be marked; further ones share the last slot.
 const SLOTS: usize = 64;

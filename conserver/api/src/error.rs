@@ -195,8 +195,7 @@ impl IntoResponse for ApiError {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status.is_server_error() {
-            let said = || Cause(format!("{}: {}", body["detail"], body["hint"]));
-            answer.extensions_mut().insert(cause.unwrap_or_else(said));
+            answer.extensions_mut().insert(cause.unwrap_or_else(|| Cause(body.to_string())));
         }
         answer
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant as Clock};
 
 use anyhow::Context;
 use conserver_api::{ConfigFile, Feed, Parts, Standing, State, Tls};
-use conserver_core::config::{Problem, env};
+use conserver_core::config::env;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -126,7 +126,8 @@ async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
         }
         let again = file.clone();
         let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || again.load()).await else { continue };
-        let usable = loaded.plan.filter(|_| !loaded.problems.iter().any(Problem::is_error));
+        let has_errors = loaded.has_errors();
+        let usable = loaded.plan.filter(|_| !has_errors);
         let renewed = usable.is_some_and(|plan| state.renew(plan, &file.registry).is_ok());
         // The supervisor and the workers tell what is wrong with it.
         if !renewed && !told {

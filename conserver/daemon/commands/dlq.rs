@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use conserver_core::clock::unix_seconds;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Letter, LetterFilter, Paging};
 use conserver_core::vcon::VconId;
@@ -13,7 +14,6 @@ use crate::cli::{DlqAction, DlqArgs, From, Global, Select};
 use crate::exit::Exit;
 use crate::output;
 use crate::wiring::{Wiring, dead_letter_lists};
-use conserver_core::clock::unix_seconds;
 
 /// Letters are read in pages of this many.
 const PAGE: usize = 500;

@@ -1,5 +1,6 @@
 //! `story`: what became of a vCon, run by run.
 
+use conserver_core::clock::{millis, unix_millis};
 use conserver_core::story::{RunStory, Step};
 use conserver_core::vcon::VconId;
 
@@ -8,7 +9,6 @@ use crate::cli::{Global, StoryArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::wiring::Wiring;
-use conserver_core::clock::{millis, unix_millis};
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &StoryArgs) -> anyhow::Result<Exit> {
     super::block_on(async {

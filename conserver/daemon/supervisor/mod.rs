@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use conserver_core::backend::Gravity;
+use conserver_core::clock::Seldom;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::event::{ChildEnded, ChildStarted, ConfigChanged, VconsRecovered, live};
 use conserver_core::queue::Strikes;
@@ -27,7 +28,6 @@ use crate::exit::Exit;
 use crate::figures::{self, Instance};
 use crate::wiring::{Backend, Wiring, dead_letter_lists, named_dlqs};
 use crate::worker::inbox::Message;
-use conserver_core::clock::Seldom;
 
 /// How often it looks around.
 const TICK: Duration = Duration::from_secs(1);

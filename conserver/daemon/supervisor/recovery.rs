@@ -4,12 +4,12 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use conserver_core::clock::Seldom;
 use conserver_core::event::VconsRecovered;
 use conserver_core::queue::{LEASE, Recovered, Strikes, WorkerStatus};
 
 use crate::identity;
 use crate::wiring::Backend;
-use conserver_core::clock::Seldom;
 
 /// Looks for workers to recover.
 pub(crate) struct Recovery {

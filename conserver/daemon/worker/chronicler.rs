@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use conserver_core::WorkerId;
 use conserver_core::chain::{Run, RunEnd};
+use conserver_core::clock::{Seldom, millis, unix_millis};
 use conserver_core::event::VconFinished;
 use conserver_core::queue::{End, Settlement};
 use conserver_core::story::{Chronicle, Memory, RunStory, Step, StepResult};
 use conserver_core::vcon::VconId;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
-
-use conserver_core::clock::{Seldom, millis, unix_millis};
 
 /// Runs that went well are remembered up to this many in a second. It bounds what stories cost where thousands go
 /// through: a site that has more looks at figures, and at what failed.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conserver_core::QueueName;
+use conserver_core::clock::Seldom;
 use conserver_core::event::VconTaken;
 use conserver_core::queue::{ClaimRequest, End, Lane, Lease, Queue, Settlement, WorkerInfo};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::desk::{Desk, Held};
 use super::pipeline::Pipeline;
 use super::run::{Claim, Runner};
-use conserver_core::clock::Seldom;
 
 /// One claim takes at most this many ids for one chain: small enough to load the next while these run.
 const MOST: usize = 64;

@@ -5,11 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use conserver_core::clock::millis;
 use conserver_core::queue::Entry;
 use conserver_core::{ChainName, QueueName};
 use tokio::sync::Notify;
-
-use conserver_core::clock::millis;
 
 /// The worker's own account.
 pub(crate) struct Desk {

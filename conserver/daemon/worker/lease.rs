@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use conserver_core::clock::Seldom;
 use conserver_core::event::VconDead;
 use conserver_core::queue::{DeadLetter, LEASE, LeaseKeeper};
 use conserver_core::{ErrorKind, WorkerId};
@@ -16,7 +17,6 @@ use super::desk::{Desk, Held};
 use crate::exit::Exit;
 use crate::figures;
 use crate::slots::Slots;
-use conserver_core::clock::Seldom;
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(200);

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use conserver_core::clock::Seldom;
 use conserver_core::config::{Plan, Settings};
 use conserver_core::event::{OldestHeld, WorkerRuns};
 use conserver_core::guarded::{GuardedStorage, tend};
@@ -38,7 +39,6 @@ use crate::figures;
 use crate::identity;
 use crate::slots::Slots;
 use crate::wiring::{Backend, Wiring};
-use conserver_core::clock::Seldom;
 
 /// How a worker is run.
 pub(crate) struct Options {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use conserver_api::{Guard, HeldUp, Outages};
 use conserver_core::chain::Chain;
+use conserver_core::clock::millis;
 use conserver_core::config::settings::ClaimOrder;
 use conserver_core::policy::{Breaker, State};
 use conserver_core::queue::ListShare;
 use conserver_core::{ChainName, Guards, QueueName};
 
 use crate::wiring::BuiltChain;
-use conserver_core::clock::millis;
 
 /// All chains of a worker.
 pub(crate) struct Pipeline {

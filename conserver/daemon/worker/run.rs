@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conserver_core::chain::{self, Job, LoadedDocument};
+use conserver_core::clock::unix_seconds;
 use conserver_core::event::{RunRetried, VconDead};
 use conserver_core::queue::{End, Lease, Settlement};
 use conserver_core::store::Loaded;
@@ -17,7 +18,6 @@ use super::documents::{RunDocuments, Source, too_large};
 use super::pipeline::Seat;
 use super::settler::Ended;
 use crate::slots::Slots;
-use conserver_core::clock::unix_seconds;
 
 /// One load asks for at most about this many bytes.
 const LOAD_BYTES: usize = 4 << 20;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use conserver_core::clock::Seldom;
 use conserver_core::event::{BatchSettled, Failure, VconDead, VconFinished};
 use conserver_core::queue::{End, Queue, Settled, Settlement};
 use conserver_core::{ErrorKind, WorkerId};
@@ -13,7 +14,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::chronicler::{Chronicler, Course};
 use super::desk::{Desk, Held};
 use super::pipeline::Seat;
-use conserver_core::clock::Seldom;
 
 /// One batch sends at most about this many bytes.
 const MAX_BYTES: usize = 1 << 20;

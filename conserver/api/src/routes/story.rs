@@ -10,6 +10,9 @@ use crate::error::{ApiError, Result};
 use crate::extract::{PathText, path_uuid};
 use crate::state::State;
 
+const NO_RUNS: &str = "it has not run, or too long ago, or while more than a thousand a second went through; \
+                       one that crashed its workers is a dead letter, see /dlq/letters";
+
 /// Tells which runs a vCon had: through which links and storages, when, how long, and with what result.
 ///
 /// The oldest run comes first. What is remembered is bounded in number and age (`stories` in the configuration), and
@@ -27,10 +30,7 @@ pub(crate) async fn story(Extract(state): Extract<State>, PathText(uuid): PathTe
         "memory": {"runs": memory.runs, "age_seconds": memory.age.as_secs()},
     });
     if runs.is_empty() {
-        answer["hint"] =
-            "it has not run, or too long ago, or while more than a thousand a second went through; \
-                          one that crashed its workers is a dead letter, see /dlq/letters"
-                .into();
+        answer["hint"] = NO_RUNS.into();
     }
     Ok(json(&answer))
 }
