@@ -4,6 +4,7 @@
 
 mod bare;
 mod floor;
+mod folder;
 mod instance;
 mod resp;
 mod scenarios;
@@ -48,6 +49,9 @@ enum Scenario {
     Embedded,
     /// From a push to the start of a run, over 50 idle lists.
     Latency,
+    /// Chains beside each other: one busy of twenty, twenty busy, a slow one, one whose storage is away, one that feeds another;
+    /// each against the chain alone, on both backends.
+    Shapes,
     /// CPU and memory of an idle worker; from start to the first vCon done.
     Idle,
     /// The API under `wrk`: posts, reads, memory after a million posts.
@@ -65,6 +69,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Scenario::Large,
         Scenario::Embedded,
         Scenario::Latency,
+        Scenario::Shapes,
         Scenario::Idle,
         Scenario::Api,
     ];
@@ -78,6 +83,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Scenario::Large => scenarios::large::measure()?,
             Scenario::Embedded => scenarios::embedded::measure(cli.rounds)?,
             Scenario::Latency => scenarios::latency::measure()?,
+            Scenario::Shapes => scenarios::shapes::measure(cli.rounds)?,
             Scenario::Idle => scenarios::idle::measure()?,
             Scenario::Api => scenarios::api::measure(cli.rounds, cli.posts)?,
         };

@@ -14,6 +14,7 @@ use std::time::Duration;
 use conserver_testkit::daemon::Signal;
 use fault::Fault;
 use field::{Field, Producer};
+pub(crate) use file::File;
 
 use crate::proof::{self, Field as _};
 use crate::site::until;

@@ -36,6 +36,7 @@ mod outage;
 mod poison;
 mod reload;
 mod schemathesis;
+mod shapes;
 mod stop;
 mod story;
 mod stuck;

@@ -1,22 +1,14 @@
 //! The one-link tag chain on the embedded backend with two workers, every settlement on the disk, against the bare loop of
 //! the same transactions on the same file.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use conserver_core::intake::{Arrival, Intake};
-use conserver_core::queue::Queue;
-use conserver_core::store::IndexKeys;
-use conserver_core::vcon::VconId;
-use conserver_sqlite::{SqliteOptions, SqliteQueue};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
-
 use super::{Bound, Promise, calls, median, promise};
 use crate::bare;
-use crate::instance::{Daemon, cpu_seconds};
+use crate::folder::Folder;
+use crate::instance::cpu_seconds;
 
 const WORKERS: usize = 2;
 const VCONS: usize = 20_000;
@@ -27,75 +19,12 @@ links: {tagger: {module: tag, options: {tags: [\"a:1\", b]}}}
 chains: {main: {links: [tagger], ingress_lists: [in], egress_lists: [out], concurrency: 256}}
 ";
 
-/// A folder with documents in its file.
-struct Folder {
-    folder: TempDir,
-    queue: SqliteQueue,
-    runtime: Runtime,
-    ids: Vec<VconId>,
-}
-
-impl Folder {
-    fn prepare(documents: &[Vec<u8>]) -> anyhow::Result<Self> {
-        // Not where temporary files may lie in memory.
-        let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let queue = SqliteQueue::new(SqliteOptions::new(folder.path()));
-        let ids: Vec<VconId> =
-            (0..VCONS).map(|i| VconId::new(format!("0198a5c0-0000-8000-8000-{i:012x}"))).collect();
-        let arrivals: Vec<Arrival> = ids
-            .iter()
-            .zip(documents.iter().cycle())
-            .map(|(id, document)| Arrival {
-                id: id.clone(),
-                json: document.clone().into(),
-                keys: IndexKeys::default(),
-                ttl: Some(Duration::from_secs(3600)),
-                lists: Vec::new(),
-                context: None,
-                once: None,
-            })
-            .collect();
-        for page in arrivals.chunks(500) {
-            for answer in runtime.block_on(queue.accept(page)) {
-                answer?;
-            }
-        }
-        Ok(Self { folder, queue, runtime, ids })
-    }
-
-    /// Pushes all and waits until all are out; answers how many that were per second.
-    fn run(&self) -> anyhow::Result<f64> {
-        let start = Instant::now();
-        self.runtime.block_on(async {
-            for page in self.ids.chunks(5000) {
-                self.queue.push(&"in".into(), page).await?;
-            }
-            loop {
-                let done = self.queue.push(&"out".into(), &[]).await?;
-                if done >= VCONS as u64 {
-                    return Ok(VCONS as f64 / start.elapsed().as_secs_f64());
-                }
-                anyhow::ensure!(start.elapsed() < LIMIT, "only {done} of {VCONS} came out within {LIMIT:?}");
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-    }
-
-    fn daemon(&self) -> anyhow::Result<Daemon> {
-        let file = self.folder.path().join("chains.yaml");
-        fs::write(&file, format!("conserver: 1\ndata_dir: {}\n{CONFIG}", self.folder.path().display()))?;
-        let daemon = Daemon::start(&file, WORKERS)?;
-        let start = Instant::now();
-        while self.runtime.block_on(self.queue.workers())?.len() < WORKERS {
-            anyhow::ensure!(
-                start.elapsed() < Duration::from_secs(20),
-                "the workers did not register within 20 s"
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(daemon)
-    }
+/// Pushes all and waits until all are out; answers how many that were per second.
+fn run(folder: &Folder) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    folder.push("in", &folder.ids)?;
+    folder.wait_for("out", VCONS, LIMIT)?;
+    Ok(VCONS as f64 / start.elapsed().as_secs_f64())
 }
 
 pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
@@ -103,11 +32,11 @@ pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
     let (mut floors, mut daemons, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut costs, mut idle) = (Vec::new(), 0.0);
     for round in 0..rounds {
-        let folder = Folder::prepare(&documents)?;
+        let folder = Folder::prepare(&documents, VCONS)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = bare::run(&folder.folder.path().join("conserver.db"), WORKERS, &stop);
+        let threads = bare::run(&folder.database(), WORKERS, &stop);
         std::thread::sleep(Duration::from_millis(300));
-        let floor = folder.run();
+        let floor = run(&folder);
         stop.store(true, Ordering::Relaxed);
         // A loop's own error says more than that nothing came.
         for thread in threads {
@@ -116,13 +45,13 @@ pub(crate) fn measure(rounds: usize) -> anyhow::Result<Vec<Promise>> {
         let floor = floor?;
         drop(folder);
 
-        let folder = Folder::prepare(&documents)?;
-        let daemon = folder.daemon()?;
+        let folder = Folder::prepare(&documents, VCONS)?;
+        let daemon = folder.daemon(CONFIG, WORKERS)?;
         std::thread::sleep(Duration::from_millis(500));
         let workers = daemon.workers();
         let seconds = || workers.iter().map(|pid| cpu_seconds(*pid)).sum::<f64>();
         let before = seconds();
-        let rate = folder.run()?;
+        let rate = run(&folder)?;
         costs.push((seconds() - before) / VCONS as f64 * 1e6);
         if round == 0 {
             std::thread::sleep(Duration::from_secs(2));

@@ -7,6 +7,7 @@ pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod latency;
 pub(crate) mod postgres;
+pub(crate) mod shapes;
 pub(crate) mod tag;
 pub(crate) mod wait;
 

@@ -37,8 +37,6 @@ pub enum Lane {
 pub struct ClaimRequest<'a> {
     /// Rooms, one for each chain: how many ids the lists that share it may bring together.
     pub rooms: &'a [usize],
-    /// How long it wants to wait if there is nothing.
-    pub wait: Duration,
     /// The lists to take from, in the order of this claim, each with its share.
     pub lists: &'a [ListShare],
     /// Which lane.
@@ -54,7 +52,7 @@ pub trait Queue: Send + Sync + 'static {
     /// * claims of a worker that is not registered get nothing
     async fn register(&self, worker: &WorkerInfo) -> Result<()>;
 
-    /// Takes ids for this worker, waiting up to `wait` for the first.
+    /// Takes ids for this worker; does not wait for any to come: see [`Queue::arrival`].
     ///
     /// # Behaviour
     /// * ids of one list come oldest first; due retries come before them, with at most half the room while there are
@@ -64,14 +62,23 @@ pub trait Queue: Send + Sync + 'static {
     /// * an id is held by one worker at a time; another occurrence waits and returns to the head of its list when the first is settled
     /// * nothing is taken from a paused list
     /// * a claim that finds nothing writes nothing
-    /// * an id pushed meanwhile ends the wait
-    /// * after `wait` with nothing: no leases, not earlier
     /// * a worker whose lease has ended gets nothing until it renews
     /// * the suspect lane hands out one suspect at a time to each host
     ///
     /// # Cancel safety
     /// Dropping the future never loses an id: what it took is found by [`Queue::holdings`].
     async fn claim(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed>;
+
+    /// Waits until ids may have come to lists that this process has claimed from, at most `longest`. It is a wait of its
+    /// own rather than a part of the claim, so that the caller can wait for room, too: whichever comes first.
+    ///
+    /// # Behaviour
+    /// * a push since the last wait, by any process, ends it
+    /// * without a push it ends after `longest`, or earlier where the backend has to be asked again
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    async fn arrival(&self, longest: Duration);
 
     /// Ends leases; answers one [`Settled`] for each, in order.
     ///

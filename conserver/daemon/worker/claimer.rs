@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use conserver_core::QueueName;
 use conserver_core::clock::Seldom;
 use conserver_core::event::VconTaken;
-use conserver_core::queue::{ClaimRequest, End, Lane, Lease, Queue, Settlement, WorkerInfo};
+use conserver_core::queue::{ClaimRequest, End, Lane, Lease, ListShare, Queue, Settlement, WorkerInfo};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::{Desk, Held};
@@ -15,8 +15,13 @@ use super::run::{Claim, Runner};
 
 /// One claim takes at most this many ids for one chain: small enough to load the next while these run.
 const MOST: usize = 64;
-/// How long one claim waits for ids.
+/// How long it waits at most before it looks around.
 const WAIT: Duration = Duration::from_secs(1);
+/// After a claim that found something it looks again this soon, then twice as late each time: where ids come one by one
+/// the next claim takes several, and a backend that cannot tell of new ones is asked often while there are many.
+const LOOK: Duration = Duration::from_millis(1);
+/// Two claims are at least this far apart if only a hint called for the second, however many hints come.
+const DEBOUNCE: Duration = Duration::from_millis(1);
 /// While saturated, a short wait lets room gather, so that ids are not claimed one by one.
 const GATHER: Duration = Duration::from_millis(1);
 /// Without room for this long, an empty claim proves that the backend answers: readiness is progress.
@@ -49,8 +54,13 @@ pub(crate) enum Ended {
 
 impl Claimer {
     /// Claims until stopped.
+    ///
+    /// It waits for whatever comes first: ids, room in a chain that has none, another state of a breaker, another
+    /// configuration. No wait for one chain holds up another.
     pub(crate) async fn run(self) -> Ended {
         let mut turn = 0;
+        let mut supply = Supply::default();
+        let (mut found, mut pause) = (Instant::now(), LOOK);
         let mut reconciled = Instant::now();
         let mut trouble: Option<Trouble> = None;
         let mut problems = Vec::new();
@@ -69,16 +79,15 @@ impl Claimer {
                 reconciled = Instant::now();
             }
             let pipeline = self.pipeline.lock().expect("no panic while held").clone();
-            let rooms = self.rooms(&pipeline).await;
+            let mut rooms = self.rooms(&pipeline, &supply).await;
             let shares = pipeline.shares(&rooms, turn);
             turn = turn.wrapping_add(1);
+            // Without room a claim brings nothing, but proves now and then that the backend answers.
             if shares.is_empty() && self.desk.since_progress() < PROOF {
-                self.wait_for_room().await;
+                self.wait(&pipeline, &rooms, WAIT).await;
                 continue;
             }
-            // Without room the claim brings nothing, but proves that the backend answers.
-            let wait = if shares.is_empty() { Duration::ZERO } else { WAIT };
-            let request = ClaimRequest { rooms: &rooms, wait, lists: &shares, lane: self.lane };
+            let request = ClaimRequest { rooms: &rooms, lists: &shares, lane: self.lane };
             let claimed = tokio::select! {
                 () = self.stop.cancelled() => return Ended::Stopped,
                 claimed = self.queue.claim(&self.me.id, &request) => claimed,
@@ -94,47 +103,72 @@ impl Claimer {
                         problems = claimed.problems;
                         tell(&problems);
                     }
-                    let empty = claimed.leases.is_empty();
-                    if empty && self.lane == Lane::Suspects && self.desk.count() == 0 {
+                    for lease in &claimed.leases {
+                        let seat = pipeline.index_of(&lease.entry.list);
+                        if let Some(room) = seat.and_then(|seat| rooms.get_mut(seat)) {
+                            *room = room.saturating_sub(1);
+                        }
+                    }
+                    let more = supply.note(&shares, &claimed.lengths, &rooms);
+                    if !claimed.leases.is_empty() {
+                        (found, pause) = (Instant::now(), LOOK);
+                    } else if self.lane == Lane::Suspects && self.desk.count() == 0 && found.elapsed() >= WAIT
+                    {
                         return Ended::LaneEmpty;
                     }
+                    // Ids that wait although the claim brought none lie on a paused list.
+                    let go_on = more && !claimed.leases.is_empty();
                     // Every list of this claim is one of this pipeline.
                     let _ = self.start(&pipeline, claimed.leases);
+                    if !go_on {
+                        self.wait(&pipeline, &rooms, pause).await;
+                        pause = (pause * 2).min(WAIT);
+                    }
                 }
                 Err(error) => trouble.get_or_insert_default().pause(&error, &self.stop).await,
             }
         }
     }
 
-    /// Room of each chain; while nearly full, a moment for more to gather.
-    async fn rooms(&self, pipeline: &Pipeline) -> Vec<usize> {
+    /// Room of each chain. While all chains with ids waiting are nearly full, a moment for more to gather.
+    async fn rooms(&self, pipeline: &Pipeline, supply: &Supply) -> Vec<usize> {
         if self.lane == Lane::Suspects {
             let free = usize::from(self.desk.count() == 0);
             return vec![free; pipeline.seats.len()];
         }
-        let tight = |rooms: &[usize]| {
-            pipeline
-                .seats
-                .iter()
-                .zip(rooms)
-                .all(|(seat, room)| *room < (seat.chain.plan.concurrency / 4).min(MOST / 2))
-        };
         let rooms = pipeline.rooms(MOST);
-        if !tight(&rooms) || pipeline.seats.is_empty() {
+        let mut tight = false;
+        for (n, (seat, room)) in pipeline.seats.iter().zip(&rooms).enumerate() {
+            if *room == 0 || !supply.waits_for(n) {
+                continue;
+            }
+            if *room >= (seat.chain.plan.concurrency / 4).min(MOST / 2) {
+                return rooms;
+            }
+            tight = true;
+        }
+        if !tight {
             return rooms;
         }
         tokio::time::sleep(GATHER).await;
         pipeline.rooms(MOST)
     }
 
-    async fn wait_for_room(&self) {
-        let rung = async {
-            tokio::select! {
-                () = self.desk.room.notified() => {}
-                () = self.stop.cancelled() => {}
-            }
+    /// Waits until something may be claimed that could not be claimed before, at most `longest`. `left` is what the last
+    /// claim left of each chain's room.
+    async fn wait(&self, pipeline: &Pipeline, left: &[usize], longest: Duration) {
+        let longest = pipeline.next_probe().map_or(longest, |due| due.clamp(LOOK, longest));
+        let hint = async {
+            let apart = tokio::time::Instant::now() + DEBOUNCE;
+            self.queue.arrival(longest).await;
+            tokio::time::sleep_until(apart).await;
         };
-        let _ = tokio::time::timeout(WAIT, rung).await;
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.desk.change.notified() => {}
+            () = self.desk.room.notified(), if pipeline.lacks_room(left) => {}
+            () = hint => {}
+        }
     }
 
     /// Runs what was claimed: on the newest configuration; what its list has left, on the one it was claimed with.
@@ -185,6 +219,29 @@ impl Claimer {
         let back: Vec<Settlement> =
             unserved.into_iter().map(|lease| Settlement::new(lease, End::GiveBack)).collect();
         self.queue.settle(&self.me.id, &back).await.map(drop)
+    }
+}
+
+/// Which chains had ids waiting when their lists were last looked at. Of a configuration that is gone it may tell what is
+/// not so; the next claim puts that right.
+#[derive(Default)]
+struct Supply(Vec<bool>);
+
+impl Supply {
+    /// Takes over what a claim saw of its lists; answers whether more could be claimed at once into the room that is left.
+    fn note(&mut self, shares: &[ListShare], lengths: &[u64], left: &[usize]) -> bool {
+        self.0.resize(left.len(), false);
+        shares.iter().for_each(|share| self.0[share.room] = false);
+        let mut more = false;
+        for (share, _) in shares.iter().zip(lengths).filter(|(_, length)| **length > 0) {
+            self.0[share.room] = true;
+            more |= left[share.room] > 0;
+        }
+        more
+    }
+
+    fn waits_for(&self, seat: usize) -> bool {
+        self.0.get(seat).copied().unwrap_or(false)
     }
 }
 

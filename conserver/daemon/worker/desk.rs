@@ -1,8 +1,8 @@
 //! What this worker holds, and its lease: known to the claimer, the settler, and the lease thread.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use conserver_core::clock::millis;
@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 pub(crate) struct Desk {
     start: Instant,
     held: Mutex<Ledger>,
-    /// Rung when room came free.
+    /// Rung when room came free in some chain.
     pub(crate) room: Notify,
+    /// Rung when what may be claimed changed for another reason: a breaker, a new configuration.
+    pub(crate) change: Arc<Notify>,
     /// Until when the lease holds, in milliseconds since `start`; written by the lease thread.
     lease_until: AtomicU64,
     /// When a claim or a settlement last succeeded.
@@ -46,6 +48,7 @@ impl Desk {
             start: Instant::now(),
             held: Mutex::default(),
             room: Notify::new(),
+            change: Arc::default(),
             lease_until: AtomicU64::new(0),
             progress: AtomicU64::new(0),
             beat: AtomicU64::new(0),

@@ -76,7 +76,8 @@ pub(crate) async fn run(
         worker: me.id.clone(),
         desk: desk.clone(),
     });
-    let pipeline = Arc::new(Mutex::new(Arc::new(Pipeline::new(built.chains, settings.claim_order, None))));
+    let pipeline =
+        Arc::new(Mutex::new(Arc::new(Pipeline::new(built.chains, settings.claim_order, None, &desk.change))));
     let looked_at = pipeline.clone();
     figures::outages_by(move || looked_at.lock().expect("no panic while held").clone().outages());
     let storages = Arc::new(Mutex::new(built.storages));
@@ -191,7 +192,10 @@ fn reload(
     match wiring.build(plan) {
         Ok(built) => {
             let mut current = pipeline.lock().expect("no panic while held");
-            *current = Arc::new(Pipeline::new(built.chains, plan.settings.claim_order, Some(&current)));
+            let change = &source.desk.change;
+            *current =
+                Arc::new(Pipeline::new(built.chains, plan.settings.claim_order, Some(&current), change));
+            change.notify_one();
             *source.fallback.lock().expect("no panic while held") = fallback(&plan.settings, &built.storages);
             *storages.lock().expect("no panic while held") = built.storages;
             tracing::info!(chains = plan.chains.len(), "configuration reloaded");

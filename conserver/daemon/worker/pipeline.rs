@@ -1,7 +1,7 @@
 //! The chains of one configuration, built, with the room each has. A reload makes another one; what is in flight
 //! ends on the one it began with.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use conserver_core::config::settings::ClaimOrder;
 use conserver_core::policy::{Breaker, State};
 use conserver_core::queue::ListShare;
 use conserver_core::{ChainName, Guards, QueueName};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::wiring::BuiltChain;
 
@@ -23,6 +25,8 @@ pub(crate) struct Pipeline {
     lists: Vec<(QueueName, usize)>,
     by_list: HashMap<QueueName, usize>,
     order: ClaimOrder,
+    /// One for each breaker of something required: ends with this pipeline.
+    _watchers: JoinSet<()>,
 }
 
 /// One chain, and how many vCons are in it.
@@ -42,8 +46,14 @@ struct Counts {
 }
 
 impl Pipeline {
-    /// Takes over the counts of the pipeline before it.
-    pub(crate) fn new(chains: Vec<BuiltChain>, order: ClaimOrder, before: Option<&Pipeline>) -> Self {
+    /// Takes over the counts of the pipeline before it. Rings `change` whenever a breaker of something required changes;
+    /// must be called inside the runtime.
+    pub(crate) fn new(
+        chains: Vec<BuiltChain>,
+        order: ClaimOrder,
+        before: Option<&Pipeline>,
+        change: &Arc<Notify>,
+    ) -> Self {
         let counts: HashMap<&ChainName, &Arc<Counts>> = before
             .map(|p| p.seats.iter().map(|seat| (&seat.chain.plan.name, &seat.counts)).collect())
             .unwrap_or_default();
@@ -60,12 +70,17 @@ impl Pipeline {
             .flat_map(|(index, seat)| seat.chain.plan.ingress.iter().map(move |list| (list.clone(), index)))
             .collect();
         let by_list = lists.iter().cloned().collect();
-        Self { seats, lists, by_list, order }
+        Self { _watchers: watchers(&seats, change), seats, lists, by_list, order }
     }
 
     /// The chain that serves a list.
     pub(crate) fn seat_of(&self, list: &QueueName) -> Option<&Arc<Seat>> {
-        self.by_list.get(list).map(|index| &self.seats[*index])
+        self.index_of(list).map(|index| &self.seats[index])
+    }
+
+    /// Which of its seats serves a list.
+    pub(crate) fn index_of(&self, list: &QueueName) -> Option<usize> {
+        self.by_list.get(list).copied()
     }
 
     /// Room of each chain: none while a breaker holds it up, one while somebody has to find out if that is over.
@@ -76,6 +91,18 @@ impl Pipeline {
             _ => seat.room().min(most),
         };
         self.seats.iter().map(room).collect()
+    }
+
+    /// Whether some chain could take more if it had room, of which this is what is left of each.
+    pub(crate) fn lacks_room(&self, left: &[usize]) -> bool {
+        self.seats.iter().zip(left).any(|(seat, left)| *left == 0 && seat.chain.is_gated().is_none())
+    }
+
+    /// How long until a chain that is held up may claim a vCon to find out whether that is over; `None` where nothing holds
+    /// a chain up, or somebody else finds out.
+    pub(crate) fn next_probe(&self) -> Option<Duration> {
+        let held_up = self.seats.iter().flat_map(|seat| seat.chain.required());
+        held_up.filter_map(Breaker::probe_in).min()
     }
 
     /// What it needs and cannot have.
@@ -125,6 +152,24 @@ impl Pipeline {
             })
             .collect()
     }
+}
+
+/// Rings at each change of a breaker of something required.
+fn watchers(seats: &[Arc<Seat>], change: &Arc<Notify>) -> JoinSet<()> {
+    let mut watchers = JoinSet::new();
+    // Chains share links and storages: each is watched once.
+    let mut watched = HashSet::new();
+    for breaker in seats.iter().flat_map(|seat| seat.chain.required()) {
+        if watched.insert(std::ptr::from_ref(breaker).addr()) {
+            let (mut changes, change) = (breaker.changes(), change.clone());
+            watchers.spawn(async move {
+                while changes.changed().await.is_ok() {
+                    change.notify_one();
+                }
+            });
+        }
+    }
+    watchers
 }
 
 impl Seat {

@@ -1,6 +1,4 @@
-//! Taking ids: the claim script, and the wait between two claims that found nothing.
-
-use std::time::{Duration, Instant};
+//! Taking ids: the claim script, and what is told of its answer.
 
 use conserver_core::queue::{ClaimRequest, Claimed, Entry, Lane, Lease, ListShare, Tries};
 use conserver_core::vcon::VconId;
@@ -11,31 +9,18 @@ use crate::keys;
 use crate::queue::RedisQueue;
 use crate::reply::{array, count, integer, text, texts, unexpected};
 
-/// Two claims that found nothing are at least this far apart, however many hints come.
-const DEBOUNCE: Duration = Duration::from_millis(1);
 /// One reply has at most this many entries (Lua passes them on its stack).
 const MAX_BATCH: usize = 256;
 
 impl RedisQueue {
     pub(crate) async fn claim_ids(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
         self.hints.watch(request.lists);
-        let end = Instant::now() + request.wait;
         loop {
-            let asked = Instant::now();
             let (mut claimed, parked) = self.claim_once(worker, request, lane_of(request.lane)).await?;
             self.explain(&mut claimed, worker).await?;
-            let now = Instant::now();
-            if !claimed.leases.is_empty() || claimed.unregistered || (now >= end && !parked) {
+            // Behind what was set aside there may be more.
+            if !claimed.leases.is_empty() || claimed.unregistered || !parked {
                 return Ok(claimed);
-            }
-            if parked {
-                continue;
-            }
-            let pause = self.options.poll.min(end - now);
-            // A hint is only a hint: without one, the poll finds what came.
-            let _ = tokio::time::timeout(pause, self.hints.changed()).await;
-            if let Some(rest) = DEBOUNCE.checked_sub(asked.elapsed()) {
-                tokio::time::sleep(rest).await;
             }
         }
     }

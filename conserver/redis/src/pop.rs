@@ -1,10 +1,9 @@
-//! At most once: ids are popped with `BLPOP`, as the Python server does. What a dying worker holds is lost.
+//! At most once: ids are popped, as the Python server does. What a dying worker holds is lost.
 //!
 //! Only what failed and waits for another try is kept: it went into the delayed set with a token of its own, and is
 //! claimed from there like any other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use conserver_core::queue::{ClaimRequest, Claimed, Entry};
 use conserver_core::{QueueName, Result, WorkerId};
@@ -12,45 +11,39 @@ use conserver_core::{QueueName, Result, WorkerId};
 use crate::queue::RedisQueue;
 use crate::reply::{array, text};
 
-/// How long one `BLPOP` blocks: after that, delayed ids get their turn.
-const BLOCK: Duration = Duration::from_secs(1);
-
 impl RedisQueue {
     /// Due retries if there are any, else one popped id.
     pub(crate) async fn pop_ids(&self, worker: &WorkerId, request: &ClaimRequest<'_>) -> Result<Claimed> {
-        let end = Instant::now() + request.wait;
-        loop {
-            let (mut claimed, _) = self.claim_once(worker, request, "retries").await?;
-            self.explain(&mut claimed, worker).await?;
-            if claimed.leases.is_empty() && !claimed.unregistered {
-                let left = end.saturating_duration_since(Instant::now());
-                if let Some(popped) = self.pop(request, left.min(BLOCK)).await? {
-                    claimed.leases = self.leases_of(vec![popped]).await?;
-                }
-            }
-            if !claimed.leases.is_empty() || claimed.unregistered || Instant::now() >= end {
-                return Ok(claimed);
-            }
+        self.hints.watch(request.lists);
+        let (mut claimed, _) = self.claim_once(worker, request, "retries").await?;
+        self.explain(&mut claimed, worker).await?;
+        if claimed.leases.is_empty()
+            && !claimed.unregistered
+            && let Some(popped) = self.pop(request).await?
+        {
+            claimed.leases = self.leases_of(vec![popped]).await?;
         }
+        Ok(claimed)
     }
 
-    async fn pop(&self, request: &ClaimRequest<'_>, wait: Duration) -> Result<Option<Entry>> {
+    async fn pop(&self, request: &ClaimRequest<'_>) -> Result<Option<Entry>> {
         let paused = self.paused(request.lists).await?;
         let open: Vec<&QueueName> = (request.lists.iter().zip(paused))
             .filter(|(share, paused)| !paused && request.rooms.get(share.room).is_some_and(|room| *room > 0))
             .map(|(share, _)| &share.list)
             .collect();
         if open.is_empty() {
-            tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
             return Ok(None);
         }
-        let mut command = redis::cmd("BLPOP");
+        // Within a transaction it does not block: the head of the first list that has one, in one step.
+        let mut pops = redis::pipe();
+        let command = pops.atomic().cmd("BLPOP");
         for list in open {
             command.arg(list.as_str());
         }
-        // 0 would mean for ever.
-        command.arg(wait.as_secs_f64().max(0.01));
-        let mut popped = array(self.popping.command("pop an id", &command).await?, "BLPOP")?.into_iter();
+        command.arg(0);
+        let popped = self.client.transaction("pop an id", &pops).await?.pop();
+        let mut popped = array(popped.unwrap_or(redis::Value::Nil), "BLPOP")?.into_iter();
         let (list, id) = (popped.next().and_then(text), popped.next().and_then(text));
         let popped = list.zip(id);
         Ok(popped.map(|(list, id)| Entry { list: list.as_str().into(), token: token(), id: id.into() }))

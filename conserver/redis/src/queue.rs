@@ -1,6 +1,6 @@
 //! The queue: what it holds, and the contract, each method in the file of its subject.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use conserver_core::backend::{Advice, Inspect, Stray};
@@ -23,8 +23,6 @@ use crate::script::Scripts;
 /// It is cheap to make and connects when it is first used. The wake-up connection belongs to it and ends with it.
 pub struct RedisQueue {
     pub(crate) client: Client,
-    /// `BLPOP` blocks its connection, so it has one of its own.
-    pub(crate) popping: Client,
     /// Documents come over a connection of their own, so that large ones hold up neither claims nor settlements.
     pub(crate) reading: Client,
     pub(crate) options: RedisOptions,
@@ -38,11 +36,10 @@ impl RedisQueue {
     /// Reads the address; nothing is connected yet. Needs a tokio runtime for the wake-up connection.
     pub fn new(options: RedisOptions) -> Result<Self> {
         let client = Client::new(&options.address, options.response_timeout)?;
-        let popping = Client::new(&options.address, options.response_timeout)?;
         let reading = Client::new(&options.address, options.response_timeout)?;
         let hints = Hints::new(&options)?;
         let sweeper = format!("{}:{:x}", std::process::id(), fastrand::u64(..));
-        Ok(Self { client, popping, reading, options, scripts: Scripts::new(), hints, sweeper })
+        Ok(Self { client, reading, options, scripts: Scripts::new(), hints, sweeper })
     }
 
     /// The address without credentials.
@@ -80,6 +77,11 @@ impl Queue for RedisQueue {
             (Delivery::AtMostOnce, Lane::Main) => self.pop_ids(worker, request).await,
             _ => self.claim_ids(worker, request).await,
         }
+    }
+
+    async fn arrival(&self, longest: Duration) {
+        // A hint is only a hint: without one, the poll finds what came.
+        let _ = tokio::time::timeout(longest.min(self.options.poll), self.hints.changed()).await;
     }
 
     async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>> {

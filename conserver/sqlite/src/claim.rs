@@ -1,14 +1,12 @@
 //! Taking ids: a look without a lock whether there is anything, and the transaction that takes it.
 
-use std::collections::HashSet;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
 use conserver_core::queue::{ClaimRequest, Claimed, Entry, Lane, Lease, ListShare, Tries};
 use conserver_core::vcon::VconId;
 use conserver_core::{Result, WorkerId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use crate::clock;
 use crate::queue::{Base, SqliteQueue};
@@ -16,8 +14,6 @@ use crate::session::{Session, failed, growing, numbers, rows, sql};
 use crate::share::{Room, Supply};
 use crate::writer::Keep;
 
-/// Two looks that found nothing are at least this far apart, however often it rings.
-const DEBOUNCE: Duration = Duration::from_millis(1);
 /// One claim takes at most this many ids.
 const MOST: usize = 256;
 /// A retry whose id runs right now is looked at again after this many milliseconds.
@@ -64,22 +60,12 @@ impl SqliteQueue {
             lists: request.lists.to_vec(),
             lane: request.lane,
         };
-        let end = Instant::now() + request.wait;
         loop {
-            let asked = Instant::now();
             let (claimed, parked) = self.claim_once(base, &ask).await?;
             self.is_busy.store(!claimed.leases.is_empty(), Ordering::Relaxed);
-            let now = Instant::now();
-            if !claimed.leases.is_empty() || claimed.unregistered || (now >= end && !parked) {
-                return Ok(claimed);
-            }
             // Behind what was set aside there may be more.
-            if parked {
-                continue;
-            }
-            base.rung(self.options.poll.min(end - now)).await;
-            if let Some(rest) = DEBOUNCE.checked_sub(asked.elapsed()) {
-                tokio::time::sleep(rest).await;
+            if !claimed.leases.is_empty() || claimed.unregistered || !parked {
+                return Ok(claimed);
             }
         }
     }

@@ -134,6 +134,14 @@ impl Queue for SqliteQueue {
         self.claim_ids(worker, request).await
     }
 
+    async fn arrival(&self, longest: Duration) {
+        let longest = longest.min(self.options.poll);
+        match self.base().await {
+            Ok(base) => base.rung(longest).await,
+            Err(_) => tokio::time::sleep(longest).await,
+        }
+    }
+
     async fn settle(&self, worker: &WorkerId, batch: &[Settlement]) -> Result<Vec<Settled>> {
         self.settle_all(worker, batch).await
     }

@@ -145,11 +145,14 @@ async fn plays_a_worker() {
     queue.register(&me).await.unwrap();
     let lists = [ListShare { list: "in".into(), weight: 1, room: 0 }];
     loop {
-        let request =
-            ClaimRequest { rooms: &[16], wait: Duration::from_millis(50), lists: &lists, lane: Lane::Main };
+        let request = ClaimRequest { rooms: &[16], lists: &lists, lane: Lane::Main };
         let claimed = queue.claim(&me.id, &request).await.unwrap();
         if claimed.unregistered {
             return;
+        }
+        if claimed.leases.is_empty() {
+            queue.arrival(Duration::from_millis(50)).await;
+            continue;
         }
         let batch: Vec<Settlement> = claimed
             .leases

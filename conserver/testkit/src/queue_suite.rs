@@ -19,7 +19,7 @@ mod sweep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conserver_core::queue::{
     ClaimRequest, Claimed, DeadLetter, End, Finish, Lane, Lease, ListShare, Queue, Settled, Settlement,
@@ -76,8 +76,11 @@ pub const CASES: &[(&str, &str)] = &[
     ),
     ("a_paused_list_keeps_its_ids", "nothing is taken from a paused list"),
     ("an_empty_claim_writes_nothing", "a claim that finds nothing writes nothing"),
-    ("a_push_ends_the_wait", "an id pushed meanwhile ends the wait"),
-    ("an_idle_claim_waits_to_its_end", "after `wait` with nothing: no leases, not earlier"),
+    ("a_push_ends_the_wait", "a push since the last wait, by any process, ends it"),
+    (
+        "an_idle_wait_ends_by_itself",
+        "without a push it ends after `longest`, or earlier where the backend has to be asked again",
+    ),
     ("an_ended_lease_gets_nothing", "a worker whose lease has ended gets nothing until it renews"),
     ("one_suspect_at_a_time_runs_on_a_host", "the suspect lane hands out one suspect at a time to each host"),
     ("settling_again_does_nothing", "repeating a call that failed does nothing twice"),
@@ -208,7 +211,7 @@ macro_rules! queue_suite {
             a_paused_list_keeps_its_ids
             an_empty_claim_writes_nothing
             a_push_ends_the_wait
-            an_idle_claim_waits_to_its_end
+            an_idle_wait_ends_by_itself
             an_ended_lease_gets_nothing
             one_suspect_at_a_time_runs_on_a_host
             settling_again_does_nothing
@@ -304,20 +307,38 @@ pub fn shares(lists: &[&str]) -> Vec<ListShare> {
 /// Claims at once, from lists of equal weight in one room.
 pub async fn claim(queue: &Arc<dyn Queue>, worker: &WorkerId, lists: &[&str], room: usize) -> Vec<Lease> {
     let lists = shares(lists);
-    let request = ClaimRequest { rooms: &[room], wait: Duration::ZERO, lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[room], lists: &lists, lane: Lane::Main };
     claim_as(queue, worker, &request).await.leases
 }
 
 /// Claims at once from the suspect lane.
 pub async fn claim_suspect(queue: &Arc<dyn Queue>, worker: &WorkerId, lists: &[&str]) -> Vec<Lease> {
     let lists = shares(lists);
-    let request = ClaimRequest { rooms: &[1], wait: Duration::ZERO, lists: &lists, lane: Lane::Suspects };
+    let request = ClaimRequest { rooms: &[1], lists: &lists, lane: Lane::Suspects };
     claim_as(queue, worker, &request).await.leases
 }
 
 /// Claims; fails if that is an error.
 pub async fn claim_as(queue: &Arc<dyn Queue>, worker: &WorkerId, request: &ClaimRequest<'_>) -> Claimed {
     queue.claim(worker, request).await.expect("the claim succeeds")
+}
+
+/// Claims until there is something, waiting for arrivals in between; what it last found, once `wait` is over.
+pub async fn claim_within(
+    queue: &Arc<dyn Queue>,
+    worker: &WorkerId,
+    request: &ClaimRequest<'_>,
+    wait: Duration,
+) -> Claimed {
+    let end = Instant::now() + wait;
+    loop {
+        let claimed = claim_as(queue, worker, request).await;
+        let left = end.saturating_duration_since(Instant::now());
+        if !claimed.leases.is_empty() || claimed.unregistered || left.is_zero() {
+            return claimed;
+        }
+        queue.arrival(left).await;
+    }
 }
 
 /// Pushes ids.

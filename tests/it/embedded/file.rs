@@ -10,14 +10,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tokio::runtime::Runtime;
 
 /// A look at the file.
-pub(super) struct File {
+pub(crate) struct File {
     folder: PathBuf,
     runtime: Mutex<Runtime>,
     pool: SqlitePool,
 }
 
 impl File {
-    pub(super) fn open(folder: &Path) -> Self {
+    pub(crate) fn open(folder: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let options = SqliteConnectOptions::new()
             .filename(folder.join("conserver.db"))
@@ -41,7 +41,7 @@ impl File {
         usize::try_from(number.flatten().unwrap_or(0)).unwrap()
     }
 
-    pub(super) fn len(&self, list: &str) -> usize {
+    pub(crate) fn len(&self, list: &str) -> usize {
         self.number("SELECT length FROM list WHERE name = ?", list)
     }
 

@@ -202,6 +202,15 @@ impl Breaker {
         }
     }
 
+    /// While it is open and the next real call is its probe: how long until that may be made.
+    pub fn probe_in(&self) -> Option<Duration> {
+        if self.quiet.load(Relaxed) || self.probe != Probe::NextCall {
+            return None;
+        }
+        let inner = self.lock();
+        (inner.state == State::Open).then(|| inner.until.saturating_duration_since(Instant::now()))
+    }
+
     /// Wakes at each change of the state.
     pub fn changes(&self) -> watch::Receiver<State> {
         self.changes.subscribe()

@@ -76,7 +76,7 @@ async fn lengths_tell_what_is_left_and_what_is_no_list() {
     push(&queue, "in", &["a", "b", "c"]).await;
     bench.spoil("odd").await;
     let lists = shares(&["in", "odd", "none"]);
-    let request = ClaimRequest { rooms: &[2], wait: Duration::ZERO, lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[2], lists: &lists, lane: Lane::Main };
     let claimed = claim_as(&queue, &worker, &request).await;
     assert_eq!((ids(&claimed.leases), claimed.lengths), (vec!["a", "b"], vec![1, 0, 0]));
 }

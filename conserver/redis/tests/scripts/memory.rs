@@ -33,7 +33,6 @@ async fn assert_waits_for(bench: &Bench, deny: &str, allow: &str, says: &str) {
     let lists = shares(&["in"]);
     let request = conserver_core::queue::ClaimRequest {
         rooms: &[4],
-        wait: std::time::Duration::ZERO,
         lists: &lists,
         lane: conserver_core::queue::Lane::Main,
     };

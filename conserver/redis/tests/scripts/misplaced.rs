@@ -1,7 +1,5 @@
 //! Keys of ours that hold something else: the place is named, nothing is lost, the rest goes on.
 
-use std::time::Duration;
-
 use conserver_core::ErrorKind;
 use conserver_core::queue::{ClaimRequest, Claimed, Lane, Queue, Settled, Strikes};
 use conserver_testkit::queue_suite::*;
@@ -14,7 +12,7 @@ async fn claim_all(
     lane: Lane,
 ) -> conserver_core::Result<Claimed> {
     let lists = shares(&["in", "other"]);
-    let request = ClaimRequest { rooms: &[8], wait: Duration::ZERO, lists: &lists, lane };
+    let request = ClaimRequest { rooms: &[8], lists: &lists, lane };
     bench.redis.claim(worker, &request).await
 }
 

@@ -71,8 +71,7 @@ async fn thousands_of_one_id_do_not_hide_what_is_behind_them() {
     let first = claim(&queue, &worker, &["vcon"], 8).await;
     assert_eq!(ids(&first), ["hot"]);
     let lists = shares(&["vcon"]);
-    let request =
-        ClaimRequest { rooms: &[8], wait: Duration::from_secs(30), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[8], lists: &lists, lane: Lane::Main };
     let second = tokio::time::timeout(Duration::from_secs(20), claim_as(&queue, &worker, &request)).await;
     let second = second.expect("what is parked is passed over at once").leases;
     assert_eq!(ids(&second), ["cold"]);

@@ -94,12 +94,12 @@ async fn an_idle_pop_waits_to_its_end_and_a_push_ends_it() {
     let queue = bench.queue();
     let worker = worker(&queue).await;
     let lists = shares(&["in"]);
-    let request = |wait| ClaimRequest { rooms: &[1], wait, lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[1], lists: &lists, lane: Lane::Main };
     let start = Instant::now();
     let short = Duration::from_millis(300);
-    assert!(claim_as(&queue, &worker, &request(short)).await.leases.is_empty());
+    assert!(claim_within(&queue, &worker, &request, short).await.leases.is_empty());
     assert!(start.elapsed() >= short);
-    let long = request(Duration::from_secs(60));
-    let (claimed, _) = tokio::join!(claim_as(&queue, &worker, &long), push(&queue, "in", &["a"]));
+    let long = claim_within(&queue, &worker, &request, Duration::from_secs(60));
+    let (claimed, _) = tokio::join!(long, push(&queue, "in", &["a"]));
     assert_eq!(ids(&claimed.leases), ["a"]);
 }

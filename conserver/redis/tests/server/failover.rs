@@ -100,9 +100,8 @@ async fn work_goes_on_with_the_new_master() {
     while done < all.len() {
         renew(&queue, &worker).await;
         let lists = shares(&["in"]);
-        let request =
-            ClaimRequest { rooms: &[8], wait: Duration::from_secs(5), lists: &lists, lane: Lane::Main };
-        let leases = claim_as(&queue, &worker, &request).await.leases;
+        let request = ClaimRequest { rooms: &[8], lists: &lists, lane: Lane::Main };
+        let leases = claim_within(&queue, &worker, &request, Duration::from_secs(5)).await.leases;
         done += leases.len();
         settle(&queue, &worker, &leases.into_iter().map(leaving).collect::<Vec<_>>()).await;
     }

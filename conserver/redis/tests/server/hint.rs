@@ -7,9 +7,12 @@ use conserver_testkit::queue_suite::*;
 
 use crate::support::{Bench, ask};
 
+/// Longer than every bound.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A poll that would break every bound: what wakes the claim is the hint.
 async fn without_poll() -> Bench {
-    Bench::with(&[], |options| options.poll = Duration::from_secs(3600)).await
+    Bench::with(&[], |options| options.poll = HOUR).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,8 +22,7 @@ async fn a_push_to_any_of_fifty_idle_lists_wakes_the_claim() {
     let worker = worker(&queue).await;
     let names: Vec<String> = (0..50).map(|n| format!("list {n}")).collect();
     let lists = shares(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let request =
-        ClaimRequest { rooms: &[4], wait: Duration::from_secs(3600), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
     let mut waits = Vec::new();
     for round in 0..100 {
         let list = &names[round * 7 % names.len()];
@@ -30,7 +32,7 @@ async fn a_push_to_any_of_fifty_idle_lists_wakes_the_claim() {
             ask::<i64>(&bench.raw, &["RPUSH", list, "a"]).await;
             start
         };
-        let both = async { tokio::join!(claim_as(&queue, &worker, &request), producer) };
+        let both = async { tokio::join!(claim_within(&queue, &worker, &request, HOUR), producer) };
         let (claimed, start) =
             tokio::time::timeout(Duration::from_secs(60), both).await.expect("the hint comes");
         waits.push(start.elapsed());
@@ -47,13 +49,12 @@ async fn a_list_that_is_new_to_the_worker_is_watched_too() {
     let worker = worker(&queue).await;
     for list in ["a", "ab", "b", "a b"] {
         let lists = shares(&[list]);
-        let request =
-            ClaimRequest { rooms: &[4], wait: Duration::from_secs(3600), lists: &lists, lane: Lane::Main };
+        let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
         let producer = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             push(&queue, list, &["x"]).await
         };
-        let both = async { tokio::join!(claim_as(&queue, &worker, &request), producer) };
+        let both = async { tokio::join!(claim_within(&queue, &worker, &request, HOUR), producer) };
         let (claimed, _) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the hint comes");
         finish_all(&queue, &worker, claimed.leases).await;
     }
@@ -65,25 +66,25 @@ async fn hints_come_back_after_the_connection_was_cut() {
     let queue = bench.queue();
     let worker = worker(&queue).await;
     let lists = shares(&["in"]);
-    let request =
-        ClaimRequest { rooms: &[4], wait: Duration::from_secs(3600), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
     for _ in 0..2 {
         let producer = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             bench.run::<i64>("CLIENT KILL TYPE normal SKIPME yes").await;
             bench.run::<i64>("RPUSH in x").await
         };
-        let both = async { tokio::join!(queue.claim(&worker, &request), producer) };
-        let (claimed, _) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the hint comes");
-        // The claim's own connection was cut as well: then it is an error, and the next one works.
-        let leases = match claimed {
-            Ok(claimed) => claimed.leases,
-            Err(error) => {
-                assert!(error.is_unavailable(), "{error:?}");
-                until("the claim", async || claim(&queue, &worker, &["in"], 4).await.pop().map(|l| vec![l]))
-                    .await
+        // The claims' own connection is cut as well: then one is an error, and the next one works.
+        let consumer = async {
+            loop {
+                match queue.claim(&worker, &request).await {
+                    Ok(claimed) if claimed.leases.is_empty() => queue.arrival(HOUR).await,
+                    Ok(claimed) => break claimed.leases,
+                    Err(error) => assert!(error.is_unavailable(), "{error:?}"),
+                }
             }
         };
+        let both = async { tokio::join!(consumer, producer) };
+        let (leases, _) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the hint comes");
         finish_all(&queue, &worker, leases).await;
     }
 }
@@ -95,13 +96,12 @@ async fn without_hints_the_poll_finds_what_came() {
     let queue = bench.queue();
     let worker = worker(&queue).await;
     let lists = shares(&["vcon"]);
-    let request =
-        ClaimRequest { rooms: &[4], wait: Duration::from_secs(60), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
     let producer = async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         push(&queue, "vcon", &["x"]).await
     };
-    let (claimed, _) = tokio::join!(claim_as(&queue, &worker, &request), producer);
+    let (claimed, _) = tokio::join!(claim_within(&queue, &worker, &request, HOUR), producer);
     assert_eq!(ids(&claimed.leases), ["x"]);
 }
 

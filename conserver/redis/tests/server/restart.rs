@@ -76,12 +76,15 @@ async fn produce(queue: &Arc<dyn Queue>, stop: &AtomicBool) -> Vec<String> {
 /// Runs what comes until all is done, and counts how many settlements had to be repeated.
 async fn run(queue: &Arc<dyn Queue>, worker: &WorkerId, stop: &AtomicBool, repeated: &AtomicUsize) {
     let lists = shares(&["in"]);
-    let request =
-        ClaimRequest { rooms: &[32], wait: Duration::from_millis(50), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[32], lists: &lists, lane: Lane::Main };
     loop {
         renew(queue, worker).await;
         let leases = match queue.claim(worker, &request).await {
             Ok(claimed) if claimed.leases.is_empty() && stop.load(Ordering::Relaxed) => return,
+            Ok(claimed) if claimed.leases.is_empty() => {
+                queue.arrival(Duration::from_millis(50)).await;
+                continue;
+            }
             Ok(claimed) => claimed.leases,
             Err(error) => {
                 assert!(error.is_unavailable(), "{error:?}");

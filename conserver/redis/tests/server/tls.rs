@@ -5,7 +5,7 @@ use std::time::Duration;
 use conserver_core::queue::{ClaimRequest, Lane, Queue};
 use conserver_core::{ErrorKind, Secret};
 use conserver_redis::{RedisOptions, RedisQueue};
-use conserver_testkit::queue_suite::{claim_as, finish_all, ids, push, shares, worker};
+use conserver_testkit::queue_suite::{claim_within, finish_all, ids, push, shares, worker};
 use conserver_testkit::redis::{RedisOptions as ServerOptions, RedisServer};
 
 fn tls() -> RedisServer {
@@ -25,9 +25,11 @@ async fn all_connections_speak_tls() {
     let queue: std::sync::Arc<dyn Queue> = redis.clone();
     let worker = worker(&queue).await;
     let lists = shares(&["in"]);
-    let request =
-        ClaimRequest { rooms: &[4], wait: Duration::from_secs(60), lists: &lists, lane: Lane::Main };
-    let (claimed, _) = tokio::join!(claim_as(&queue, &worker, &request), push(&queue, "in", &["a"]));
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
+    let (claimed, _) = tokio::join!(
+        claim_within(&queue, &worker, &request, Duration::from_secs(60)),
+        push(&queue, "in", &["a"])
+    );
     assert_eq!(ids(&claimed.leases), ["a"]);
     let mut keeper = queue.keeper(&worker).unwrap();
     assert!(tokio::task::spawn_blocking(move || keeper.renew(Duration::ZERO)).await.unwrap().unwrap());

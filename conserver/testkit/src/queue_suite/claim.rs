@@ -13,8 +13,7 @@ pub async fn an_unregistered_worker_gets_nothing(fixture: impl QueueFixture) {
     push(&queue, "in", &["a"]).await;
     let stranger = info(false, "here").id;
     let lists = shares(&["in"]);
-    let request =
-        ClaimRequest { rooms: &[1], wait: Duration::from_secs(60), lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[1], lists: &lists, lane: Lane::Main };
     let claimed = claim_as(&queue, &stranger, &request).await;
     assert!(claimed.unregistered && claimed.leases.is_empty());
     assert_eq!(listed(&queue, "in").await, ["a"]);
@@ -144,26 +143,30 @@ pub async fn a_push_ends_the_wait(fixture: impl QueueFixture) {
     let lists = shares(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for round in 0..20 {
         let list = &names[round * 7 % names.len()];
-        let request =
-            ClaimRequest { rooms: &[4], wait: Duration::from_secs(60), lists: &lists, lane: Lane::Main };
-        let (claimed, _) = tokio::join!(claim_as(&queue, &worker, &request), push(&producer, list, &["a"]));
+        let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
+        let long = Duration::from_secs(60);
+        let (claimed, _) =
+            tokio::join!(claim_within(&queue, &worker, &request, long), push(&producer, list, &["a"]));
         assert_eq!(ids(&claimed.leases), ["a"]);
         finish_all(&queue, &worker, claimed.leases).await;
     }
 }
 
 /// See [`CASES`](super::CASES).
-pub async fn an_idle_claim_waits_to_its_end(fixture: impl QueueFixture) {
+pub async fn an_idle_wait_ends_by_itself(fixture: impl QueueFixture) {
     let queue = fixture.queue();
     let worker = worker(&queue).await;
     let lists = shares(&["in"]);
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
     let wait = Duration::from_millis(300);
     let start = Instant::now();
-    let claimed =
-        claim_as(&queue, &worker, &ClaimRequest { rooms: &[4], wait, lists: &lists, lane: Lane::Main }).await;
+    let claimed = claim_within(&queue, &worker, &request, wait).await;
     assert!(start.elapsed() >= wait, "{:?}", start.elapsed());
     assert!(claimed.leases.is_empty() && !claimed.unregistered);
     assert_eq!(claimed.lengths, [0]);
+    // Whoever asks for an hour is asked to look again long before that.
+    let hour = queue.arrival(Duration::from_secs(3600));
+    tokio::time::timeout(Duration::from_secs(60), hour).await.expect("the wait ends");
 }
 
 /// See [`CASES`](super::CASES).
@@ -174,7 +177,7 @@ pub async fn an_ended_lease_gets_nothing(fixture: impl QueueFixture) {
     let held = claim(&queue, &worker, &["in"], 1).await;
     fixture.end_lease(&worker).await;
     let lists = shares(&["in"]);
-    let request = ClaimRequest { rooms: &[4], wait: Duration::ZERO, lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[4], lists: &lists, lane: Lane::Main };
     let claimed = claim_as(&queue, &worker, &request).await;
     assert!(claimed.leases.is_empty() && !claimed.unregistered);
     // What it holds is still its own: only recovery takes that.

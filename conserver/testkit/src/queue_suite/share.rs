@@ -1,7 +1,5 @@
 //! Cases about [`Queue::claim`](conserver_core::queue::Queue::claim): how lists and rooms are shared.
 
-use std::time::Duration;
-
 use conserver_core::QueueName;
 use conserver_core::queue::{ClaimRequest, Lane, ListShare};
 
@@ -23,7 +21,7 @@ async fn counts(
     lists: &[ListShare],
     rooms: &[usize],
 ) -> Vec<usize> {
-    let request = ClaimRequest { rooms, wait: Duration::ZERO, lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms, lists, lane: Lane::Main };
     let claimed = claim_as(queue, worker, &request).await;
     let count =
         |list: &ListShare| claimed.leases.iter().filter(|lease| lease.entry.list == list.list).count();
@@ -43,7 +41,7 @@ pub async fn every_list_gets_its_share(fixture: impl QueueFixture) {
     // 3, 1, 1 and 5 of ten; what the empty one leaves goes to the first.
     assert_eq!(counts(&queue, &worker, &lists, &[10]).await, [8, 1, 1, 0]);
     assert_eq!(counts(&queue, &worker, &lists[..3], &[10]).await, [6, 2, 2]);
-    let request = ClaimRequest { rooms: &[0], wait: Duration::ZERO, lists: &lists, lane: Lane::Main };
+    let request = ClaimRequest { rooms: &[0], lists: &lists, lane: Lane::Main };
     let claimed = claim_as(&queue, &worker, &request).await;
     assert_eq!(claimed.lengths, [26, 37, 37, 0]);
 }

@@ -1,7 +1,5 @@
 //! Claims in the model: which answers are right is checked, for more than one may be.
 
-use std::time::Duration;
-
 use conserver_core::queue::{ClaimRequest, Lane, Lease};
 use conserver_testkit::queue_suite::{claim_as, listed, shares};
 
@@ -67,7 +65,7 @@ impl Model<'_> {
     /// Claims for real; where the answer is lost, the holdings tell what it brought.
     async fn ask(&self, worker: usize, room: usize, lane: Lane, lost: bool) -> Vec<Lease> {
         let lists = shares(&LISTS);
-        let request = ClaimRequest { rooms: &[room], wait: Duration::ZERO, lists: &lists, lane };
+        let request = ClaimRequest { rooms: &[room], lists: &lists, lane };
         let member = &self.members[worker];
         let claimed = claim_as(&self.queue, &member.id, &request).await;
         if !lost {
