@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use conserver_core::{NoList, QueueName};
 
 pub use dead_letters::{DlqAction, DlqArgs, From, Select};
 
@@ -185,8 +186,8 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 pub struct PushArgs {
     /// The list that gets the ids. Without it the vCons are only stored.
-    #[arg(short, long, value_name = "LIST")]
-    pub list: Option<String>,
+    #[arg(short, long, value_name = "LIST", value_parser = list)]
+    pub list: Option<QueueName>,
     /// vCon files (`-` reads one from standard input), or ids with --ids.
     #[arg(required = true, value_name = "FILE|ID")]
     pub items: Vec<String>,
@@ -229,8 +230,8 @@ pub struct StoryArgs {
 #[command(group = ArgGroup::new("which").args(["lists", "chain"]))]
 pub struct QueuesArgs {
     /// Only these lists (default: all that the configuration names).
-    #[arg(value_name = "LIST")]
-    pub lists: Vec<String>,
+    #[arg(value_name = "LIST", value_parser = list)]
+    pub lists: Vec<QueueName>,
     /// Only the lists that this chain takes from.
     #[arg(long, value_name = "NAME")]
     pub chain: Option<String>,
@@ -370,6 +371,11 @@ pub struct ManArgs {
     /// Where to write a page for every command; without it the main page is printed.
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
+}
+
+/// The name of a list. Without it, the way that takes every text would be found.
+fn list(name: &str) -> Result<QueueName, NoList> {
+    name.parse()
 }
 
 /// Reads `250ms`, `90s`, `5m`, `2h`, `7d`, or plain seconds.

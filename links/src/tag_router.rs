@@ -15,6 +15,7 @@ use conserver_core::{Error, ErrorKind, QueueName, Result};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use crate::document::{needed, refused};
@@ -140,11 +141,13 @@ fn name_of(item: &Value) -> Option<String> {
     Some(item.as_str()?.split_once(':')?.0.to_owned())
 }
 
-/// Null is no routes.
+/// Null is no routes; a list that cannot be one is refused with the configuration.
 fn routes<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<IndexMap<String, QueueName>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    let routes: Option<IndexMap<String, String>> = Option::deserialize(deserializer)?;
+    let checked = |(tag, list): (String, String)| Ok((tag, list.parse().map_err(D::Error::custom)?));
+    routes.unwrap_or_default().into_iter().map(checked).collect()
 }
 
 #[cfg(test)]

@@ -39,5 +39,5 @@ pub mod trace;
 pub use conserver_vcon as vcon;
 pub use error::{Applied, Class, Error, ErrorKind, Result};
 pub use guards::{GuardKind, Guards};
-pub use name::{ChainName, LinkName, QueueName, StorageName, WorkerId};
+pub use name::{ChainName, LinkName, NoList, QueueName, StorageName, WorkerId};
 pub use secret::Secret;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use conserver_core::QueueName;
 
-use super::duration;
+use super::{duration, list};
 
 /// `conserver dlq`.
 #[derive(Debug, Args)]
@@ -46,8 +47,8 @@ pub enum DlqAction {
         #[command(flatten)]
         select: Select,
         /// Another list than the one they came from.
-        #[arg(long, value_name = "LIST")]
-        to: Option<String>,
+        #[arg(long, value_name = "LIST", value_parser = list)]
+        to: Option<QueueName>,
         /// At most this many.
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
@@ -76,8 +77,8 @@ pub enum DlqAction {
 #[derive(Debug, Clone, Args)]
 pub struct From {
     /// Dead letters of this ingress list (default: of all that the configuration names).
-    #[arg(short, long, value_name = "LIST")]
-    pub list: Option<String>,
+    #[arg(short, long, value_name = "LIST", value_parser = list)]
+    pub list: Option<QueueName>,
     /// Dead letters of this storage (`DLQ:storage:<name>`).
     #[arg(long, value_name = "NAME", conflicts_with = "list")]
     pub storage_dlq: Option<String>,

@@ -26,7 +26,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &DlqArgs) -> anyhow::R
             DlqAction::List { select, limit, json } => desk.list(select, *limit, *json).await,
             DlqAction::Show { id, from, json } => desk.show(id, from, *json).await,
             DlqAction::Replay { select, to, limit, dry_run } => {
-                desk.replay(select, to.as_deref(), limit.unwrap_or(usize::MAX), *dry_run).await
+                desk.replay(select, to.as_ref(), limit.unwrap_or(usize::MAX), *dry_run).await
             }
             DlqAction::Discard { select, limit, dry_run, all } => {
                 anyhow::ensure!(
@@ -143,7 +143,7 @@ impl Desk<'_> {
     async fn replay(
         &self,
         select: &Select,
-        to: Option<&str>,
+        to: Option<&QueueName>,
         limit: usize,
         dry_run: bool,
     ) -> anyhow::Result<Exit> {
@@ -222,9 +222,8 @@ impl Desk<'_> {
             fills.map(|(_, list)| list.clone()).collect()
         };
         if let Some(list) = &from.list {
-            let list = QueueName::new(list);
-            let dlq = plan.dead_letters(&list);
-            return vec![DeadLetters { dlq, origin: Origin::Ingress(vec![list]) }];
+            let dlq = plan.dead_letters(list);
+            return vec![DeadLetters { dlq, origin: Origin::Ingress(vec![list.clone()]) }];
         }
         let storages = plan.storages.iter().map(|storage| storage.adapter.name.clone());
         let by_storage: BTreeMap<QueueName, StorageName> =
@@ -291,13 +290,13 @@ impl Desk<'_> {
 fn by_target(
     letters: Vec<Letter>,
     origins: &[QueueName],
-    to: Option<&str>,
+    to: Option<&QueueName>,
 ) -> anyhow::Result<BTreeMap<QueueName, Vec<VconId>>> {
     let mut targets: BTreeMap<QueueName, Vec<VconId>> = BTreeMap::new();
     for letter in letters {
         let recorded = letter.why.as_ref().and_then(|why| why.list.clone());
         let target = match (to, recorded, origins) {
-            (Some(to), _, _) => QueueName::new(to),
+            (Some(to), _, _) => to.clone(),
             (None, Some(list), _) => list,
             (None, None, [only]) => only.clone(),
             (None, None, _) => {

@@ -22,7 +22,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &PushArgs) -> anyhow::
     anyhow::ensure!(!args.ids || args.list.is_some(), "--ids needs a list: -l LIST");
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
-        let list = args.list.as_ref().map(QueueName::new);
+        let list = args.list.as_ref();
         let progress = output::progress(args.items.len(), MANY);
         let mut ids = Vec::new();
         let mut failures = Vec::new();
@@ -38,13 +38,13 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &PushArgs) -> anyhow::
             progress.inc(1);
         }
         let mut length = None;
-        if let Some(list) = &list {
+        if let Some(list) = list {
             for batch in ids.chunks(BATCH) {
                 length = Some(instance.backend.queue.push(list, batch).await?);
             }
         }
         progress.finish_and_clear();
-        report(args, list.as_ref(), &ids, &failures, length)?;
+        report(args, list, &ids, &failures, length)?;
         Ok(if failures.is_empty() { Exit::Ok } else { Exit::Failed })
     })
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow
         let lists: Vec<QueueName> = match &args.chain {
             Some(chain) => lists_of(&instance.plan, chain)?,
             None if args.lists.is_empty() => instance.plan.ingress_lists(),
-            None => args.lists.iter().map(QueueName::new).collect(),
+            None => args.lists.clone(),
         };
         if args.pause || args.resume {
             return set_paused(&instance, &lists, args.pause).await;

@@ -161,3 +161,11 @@ fn risky_options_are_told() {
     assert_eq!(problems(routes()), 0);
     assert_eq!(problems(without_forwarding()), 1);
 }
+
+#[test]
+fn a_key_of_the_store_is_no_route() {
+    for list in ["cs:busy", "vcon:a", ""] {
+        let options = json!({"tag_routes": {"vip": list}});
+        assert!(serde_json::from_value::<TagRouterOptions>(options).is_err(), "{list}");
+    }
+}

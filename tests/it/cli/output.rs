@@ -161,6 +161,11 @@ fn wrong_usage() {
         ["queues", "--pause", "--resume", "in"],
         ["dlq", "list", "-l", "in", "--storage-dlq", "files"],
         ["run", "--workers", "0", "--no-api"],
+        ["push", "-l", "cs:busy", "call.vcon.json"],
+        ["push", "-l", "", "call.vcon.json"],
+        ["queues", "--pause", "cs:infl:{in}:worker"],
+        ["dlq", "list", "-l", "vcons"],
+        ["dlq", "replay", "--to", "vcon:id"],
     );
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use conserver_core::QueueName;
 use conserver_core::vcon::VconId;
+use conserver_core::{NoList, QueueName};
 use serde_json::Value;
 
 use crate::error::{ApiError, Result, not_found};
@@ -64,7 +64,19 @@ impl Query {
 
     /// A list that has to be named.
     pub(crate) fn list(&mut self, name: &str) -> QueueName {
-        QueueName::new(self.required(name))
+        let list = self.required(name);
+        if self.text(name).is_none() {
+            return QueueName::new(list);
+        }
+        self.list_named(name, &list)
+    }
+
+    /// A list that the parameter, or the header in its place, names. A key of the store itself is a problem.
+    pub(crate) fn list_named(&mut self, name: &str, list: &str) -> QueueName {
+        list.parse().unwrap_or_else(|refused: NoList| {
+            self.problems.push(Problem::value_of(Loc::query(name), refused.to_string(), list.into()));
+            QueueName::new(list)
+        })
     }
 
     /// A whole number.

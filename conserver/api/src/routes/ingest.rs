@@ -105,14 +105,15 @@ pub(super) fn lists(query: &mut Query, headers: &HeaderMap) -> Result<Vec<QueueN
     let in_headers = ["ingress_list", "ingress_lists", "ingress-list", "ingress-lists"];
     let in_headers =
         in_headers.iter().flat_map(|name| headers.get_all(*name)).filter_map(|v| v.to_str().ok());
-    let lists: Vec<QueueName> = in_query
+    let named: Vec<String> = in_query
         .chain(in_headers)
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .take(LISTS + 1)
-        .map(QueueName::new)
+        .map(str::to_owned)
         .collect();
+    let lists: Vec<QueueName> = named.iter().map(|list| query.list_named("ingress_lists", list)).collect();
     if lists.len() > LISTS {
         query.refuse("ingress_lists", "one request may name 100 lists");
     }

@@ -270,7 +270,8 @@ pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> 
 pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
     let count = query.int_within("count", 1000, 1, MOST);
-    let target = query.text("target").map(QueueName::new);
+    let target = query.text("target").map(str::to_owned);
+    let target = target.map(|list| query.list_named("target", &list));
     if target.is_none() && meant.list.as_str().starts_with("storage:") {
         query.refuse(
             "target",

@@ -100,7 +100,7 @@ async fn lists_of_the_configuration_tell_their_length_to_everybody(on: Backend) 
     let site = site(on).await;
     let depth = site.call("GET /stats/queue?list_name=in").await.expect(200).json();
     assert_eq!(depth, json!({"list_name": "in", "depth": 0}));
-    for list in ["vcons", "secret"] {
+    for list in ["DLQ:secret", "secret"] {
         site.call(&format!("GET /stats/queue?list_name={list}")).await.expect(403);
     }
     let key = [("x-conserver-api-token", "key-viewer")];

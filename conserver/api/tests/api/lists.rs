@@ -11,6 +11,7 @@ on_both![
     egress_takes_the_newest_and_count_counts,
     a_full_list_is_told_with_a_time,
     queues_are_shown_and_stand_still_on_demand,
+    a_key_of_the_store_is_no_list_wherever_one_is_named,
 ];
 
 async fn ids_of_stored_vcons_are_put_on_a_list_in_order(on: Backend) {
@@ -39,6 +40,30 @@ async fn egress_takes_the_newest_and_count_counts(on: Backend) {
     assert_eq!(site.call("GET /vcon/egress?egress_list=out&limit=9").await.json(), json!(["b", "a"]));
     assert_eq!(site.call("GET /vcon/egress?egress_list=out&limit=-1").await.json(), json!([]));
     site.call("GET /vcon/egress").await.expect(422);
+}
+
+async fn a_key_of_the_store_is_no_list_wherever_one_is_named(on: Backend) {
+    let site = Site::new(on).await;
+    site.post("/vcon", &small(1)).await.expect(201);
+    for list in ["cs:busy", "cs:infl:%7Bin%7D:w", "vcons", "vcon:a", "context:in:a"] {
+        for path in [format!("/vcon?ingress_lists=in,{list}"), format!("/vcons?ingress_list={list}")] {
+            let refused = site.post(&path, &small(2)).await.expect(422).json();
+            let says = refused["detail"][0]["msg"].as_str().unwrap();
+            assert!(says.contains("a key of the store itself"), "{path}: {says}");
+        }
+        site.post(&format!("/vcon/ingress?ingress_list={list}"), &json!([id(1)])).await.expect(422);
+        for call in [
+            "GET /vcon/egress?egress_list=",
+            "GET /vcon/count?egress_list=",
+            "GET /dlq?ingress_list=",
+            "POST /dlq/replay?ingress_list=in&target=",
+            "POST /queues/pause?list_name=",
+        ] {
+            site.call(&format!("{call}{list}")).await.expect(422);
+        }
+    }
+    site.call("GET /vcon/egress?egress_list=").await.expect(422);
+    assert_eq!(site.list("in").await, [""; 0]);
 }
 
 #[tokio::test]

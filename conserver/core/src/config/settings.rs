@@ -244,7 +244,7 @@ impl Default for Settings {
             index_expiry: hours(24),
             context_expiry: hours(24),
             dlq_expiry: hours(7 * 24),
-            sorted_set: "vcons".to_owned(),
+            sorted_set: crate::name::SORTED_SET.to_owned(),
             storage_fallback: true,
             body_shape: BodyShape::Native,
             legacy_egress: false,

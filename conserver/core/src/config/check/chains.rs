@@ -9,10 +9,7 @@ use crate::config::raw::{OnStorageErrorWord, RawChain, RawFile, RawName};
 use crate::config::report::Report;
 use crate::config::settings::Settings;
 use crate::config::yaml::{Content, Path};
-use crate::{ChainName, LinkName, QueueName, StorageName};
-
-/// Keys that are no lists; a chain that used one as a list would work on the store's own data.
-const OWN_PREFIXES: &[&str] = &["cs:", "vcon:", "context:", "tel:", "mailto:", "name:"];
+use crate::{ChainName, LinkName, NoList, QueueName, StorageName};
 
 /// Plans of all chains that have an ingress list, in the order of the file.
 pub(super) fn check(
@@ -140,13 +137,15 @@ impl One<'_> {
         let dlq = self.chain.dlq.iter().map(|list| ("dlq", &list.0));
         let named = ingress.iter().map(|list| ("ingress_lists", list));
         let named = named.chain(egress.iter().map(|list| ("egress_lists", list))).chain(dlq);
-        let own = named.filter(|(_, list)| {
-            OWN_PREFIXES.iter().any(|prefix| list.starts_with(prefix)) || **list == self.settings.sorted_set
-        });
-        for (key, list) in own {
+        for (key, list) in named {
+            let refused = match list.parse::<QueueName>() {
+                Ok(_) if *list == self.settings.sorted_set => NoList::OwnKey(list.clone()),
+                Ok(_) => continue,
+                Err(refused) => refused,
+            };
             let path = item(&self.path.key(key), list, report);
-            let message = format!("`{list}` is a key of the store itself, not a list");
-            report.blocking(&path, message.clone()).hint("the chain does not run; choose another name");
+            let message = refused.to_string();
+            report.blocking(&path, message.clone()).hint("the chain does not run, its ids wait");
             self.blocked.get_or_insert(message);
         }
         (ingress.iter().map(QueueName::new).collect(), egress.iter().map(QueueName::new).collect())
