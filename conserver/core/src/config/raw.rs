@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::coerce::{DurationText, OneOrMany, Size, Text};
+use super::coerce::{DurationText, OneOrMany, Size};
 use super::settings::{ClaimOrder, Delivery};
 
 pub(crate) use adapter::{OnErrorWord, Policy, RawLink, RawStorage};
@@ -65,8 +65,9 @@ pub(crate) struct RawFile {
     /// Host and port of a StatsD server that gets the figures, as `localhost:8125`. Default: the variable
     /// `CONSERVER_STATSD`, else none.
     pub(crate) statsd: Option<String>,
-    /// Keys of partners who may post to one list each: list name to key, or to a list of keys.
-    pub(crate) ingress_auth: IndexMap<String, OneOrMany<Text>>,
+    /// Keys of partners who may post to one list each: list name to key, or to a list of keys. Text: a key that looks
+    /// like a number stands in quotes.
+    pub(crate) ingress_auth: IndexMap<String, OneOrMany<String>>,
     /// Links by name: the steps that chains are made of.
     pub(crate) links: IndexMap<String, RawLink>,
     /// Storages by name: where finished vCons are kept.

@@ -91,7 +91,7 @@ api:
   root_path: v1/
   header: X-Key
   keys: [{name: ops, key: '${CASE_SECRET}', role: operator}, {key: other}]
-ingress_auth: {partner: [k1, k2], single: 12345}
+ingress_auth: {partner: [k1, k2], single: '012345'}
 links:
   a:
     module: post
@@ -141,7 +141,7 @@ chains:
         ]
     );
     assert_eq!(api.ingress_auth["partner"].len(), 2);
-    assert_eq!(api.ingress_auth["single"][0].expose(), "12345");
+    assert_eq!(api.ingress_auth["single"][0].expose(), "012345");
 
     let link = &plan.links[0];
     assert_eq!(link.options["api_key"], json!("hunter2"));

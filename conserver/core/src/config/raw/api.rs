@@ -10,7 +10,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::Secret;
-use crate::config::coerce::Text;
 use crate::config::settings::Role;
 
 /// The REST API.
@@ -53,9 +52,9 @@ pub(crate) struct RawKey {
     /// What it is called in logs. Default: its place in the list.
     #[serde(default)]
     pub(crate) name: Option<String>,
-    /// The key itself; better a reference such as `${PARTNER_KEY}` or `file:/run/secrets/partner`.
+    /// The key itself, in quotes where it looks like a number; better a reference such as `${PARTNER_KEY}` or `file:/run/secrets/partner`.
     #[serde(deserialize_with = "not_empty")]
-    #[schemars(with = "Text")]
+    #[schemars(with = "String")]
     pub(crate) key: Secret,
     /// What it may do: `ingest`, `viewer`, `operator` or `admin`. Default: `admin`.
     #[serde(default)]
@@ -68,9 +67,10 @@ pub(crate) struct RawKey {
     pub(crate) rate: Option<NonZeroU32>,
 }
 
-/// An empty key would let everybody in who sends an empty header.
+/// An empty key would let everybody in who sends an empty header, and the text of a number is not always the one that
+/// stands in the file: `017` is 15.
 fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    let Text(key) = Text::deserialize(deserializer)?;
+    let key = String::deserialize(deserializer)?;
     if key.trim().is_empty() {
         Err(D::Error::invalid_length(0, &"a key that is not empty"))
     } else {

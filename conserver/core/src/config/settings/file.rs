@@ -4,7 +4,7 @@ use conserver_vcon::BodyShape;
 
 use super::environment::{is_address, root_path};
 use super::{ApiKey, Delivery, Role, Settings, TlsFiles};
-use crate::config::coerce::{OneOrMany, Size, Text};
+use crate::config::coerce::{OneOrMany, Size};
 use crate::config::env::{self, Vars};
 use crate::config::plan::Dialect;
 use crate::config::raw::{BodyShapeWord, RawApi, RawFile};
@@ -59,7 +59,7 @@ pub(super) fn apply(settings: &mut Settings, raw: &RawFile, vars: &dyn Vars, rep
         None => {}
     }
     for (list, OneOrMany(keys)) in &raw.ingress_auth {
-        let keys = keys.iter().map(|Text(key)| Secret::new(key.as_str())).filter(|key| !key.is_empty());
+        let keys = keys.iter().map(|key| Secret::new(key.as_str())).filter(|key| !key.is_empty());
         settings.api.ingress_auth.insert(QueueName::new(list), keys.collect());
     }
 }
