@@ -40,10 +40,17 @@ pub struct Call {
     pub path: &'static str,
     /// What it needs.
     pub needs: Needs,
+    /// Whether it changes anything: then there is no HEAD of it, and the audit log tells it.
+    pub changes: bool,
 }
 
 const fn call(method: &'static str, path: &'static str, needs: Needs) -> Call {
-    Call { method, path, needs }
+    Call { method, path, needs, changes: !matches!(method.as_bytes(), b"GET") }
+}
+
+/// One that changes something although the Python server has it as a GET.
+const fn changing_get(path: &'static str, needs: Needs) -> Call {
+    Call { changes: true, ..call("GET", path, needs) }
 }
 
 /// Every call there is. One that is not here is refused.
@@ -67,8 +74,8 @@ pub const CALLS: &[Call] = &[
     call("POST", "/vcon/external-ingress", Needs::Partner),
     call("DELETE", "/vcon/{vcon_uuid}", Needs::Operator),
     call("POST", "/vcon/ingress", Needs::Operator),
-    call("GET", "/vcon/egress", Needs::Operator),
-    call("GET", "/index_vcons", Needs::Operator),
+    changing_get("/vcon/egress", Needs::Operator),
+    changing_get("/index_vcons", Needs::Operator),
     call("GET", "/dlq", Needs::Viewer),
     call("POST", "/dlq/reprocess", Needs::Operator),
     call("GET", "/dlq/storage", Needs::Viewer),

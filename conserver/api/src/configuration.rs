@@ -1,6 +1,6 @@
 //! The configuration file: shown, checked, replaced.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl ConfigFile {
         self.check(text).try_build(&self.path.display().to_string(), &self.registry)
     }
 
-    /// Keeps the old text beside the file, and puts the new one in its place in one step.
+    /// Keeps the old text beside the file, and puts the new one in its place: in one step where the file can be replaced.
     pub(crate) fn replace(&self, text: &str) -> std::io::Result<()> {
         // A link stays a link: what it points to is replaced.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -51,15 +51,37 @@ impl ConfigFile {
             std::fs::copy(&path, beside(&path, "bak"))?;
         }
         let new = beside(&path, "new");
-        let mut file = std::fs::File::create(&new)?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(old) = std::fs::metadata(&path) {
-            file.set_permissions(old.permissions())?;
+        let written = put(&new, text, &path).and_then(|()| std::fs::rename(&new, &path));
+        match written {
+            Ok(()) => std::fs::File::open(folder)?.sync_all(),
+            // A file that is mounted by itself cannot be replaced.
+            Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) => {
+                let _ = std::fs::remove_file(&new);
+                overwrite(&path, text)
+            }
+            Err(error) => {
+                let _ = std::fs::remove_file(&new);
+                Err(error)
+            }
         }
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        std::fs::File::open(folder)?.sync_all()
     }
+}
+
+/// Writes a new file with the permissions of an old one.
+fn put(new: &Path, text: &str, old: &Path) -> std::io::Result<()> {
+    let mut file = std::fs::File::create(new)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(old) = std::fs::metadata(old) {
+        file.set_permissions(old.permissions())?;
+    }
+    file.sync_all()
+}
+
+/// Writes over a file in its place.
+fn overwrite(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -177,7 +177,7 @@ pub(crate) fn wrong_method(allowed: &str) -> Response {
     let error = ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "Method Not Allowed",
-        format!("this path takes {allowed}; see /openapi.json"),
+        format!("this path takes {allowed}; see /docs"),
     );
     let mut answer = error.into_response();
     if let Ok(allowed) = HeaderValue::from_str(allowed) {

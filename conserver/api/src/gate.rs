@@ -1,7 +1,6 @@
 //! What happens to every request before and after its handler: who calls, may it, under which id, and what is said about it.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{MatchedPath, Request, State as Extract};
 use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
@@ -9,25 +8,41 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use conserver_core::vcon::VconId;
+use conserver_core::{QueueName, clock};
 use serde_json::json;
 
-use crate::access::{CALLS, Needs};
+use crate::access::{CALLS, Call, Needs};
 use crate::error::{ApiError, not_found, wrong_method};
 use crate::serve::Peer;
 use crate::state::State;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The way out of a path that there is not.
+const SEE: &str = "see /docs for what there is";
 const VERSION: HeaderName = HeaderName::from_static("x-vcon-server-version");
 const COMMIT: HeaderName = HeaderName::from_static("x-vcon-server-commit");
 
 /// What a request turned out to be about, for the audit log.
 #[derive(Clone, Default)]
-pub(crate) struct About(Option<Arc<OnceLock<VconId>>>);
+pub(crate) struct About(Option<Arc<Found>>);
+
+#[derive(Default)]
+struct Found {
+    vcon: OnceLock<VconId>,
+    partner: OnceLock<QueueName>,
+}
 
 impl About {
     pub(crate) fn vcon(&self, id: &VconId) {
-        if let Some(slot) = &self.0 {
-            let _ = slot.set(id.clone());
+        if let Some(found) = &self.0 {
+            let _ = found.vcon.set(id.clone());
+        }
+    }
+
+    /// The caller has a key of `ingress_auth`, or a signature, for this list.
+    pub(crate) fn partner(&self, list: &QueueName) {
+        if let Some(found) = &self.0 {
+            let _ = found.partner.set(list.clone());
         }
     }
 }
@@ -37,14 +52,17 @@ pub(crate) async fn pass(Extract(state): Extract<State>, mut request: Request, n
     let live = state.live();
     let id = request_id(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let needs = needs(&request, &live.plan.settings.api.root_path);
+    let call = wanted(&request, &live.plan.settings.api.root_path);
+    let changes = matches!(&call, Ok(Some(call)) if call.changes);
+    // What the table does not have is answered by a fallback, which says nothing that the documentation does not.
+    let needs = call.map(|call| call.map_or(Needs::Nothing, |call| call.needs));
     let mut answer = match needs.and_then(|needs| live.door.admit(request.headers(), needs)) {
         Err(refused) => {
             drop(request);
             refused.into_response()
         }
+        Ok(_) if changes && *request.method() == Method::HEAD => wrong_method("GET"),
         Ok(caller) => {
-            let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
             let is_told = changes && state.audit.is_on();
             let about = About(is_told.then(Arc::default));
             let told = is_told.then(|| Told::of(&request, &caller.name, &id, about.clone()));
@@ -73,22 +91,20 @@ pub(crate) async fn pass(Extract(state): Extract<State>, mut request: Request, n
     answer
 }
 
-/// What the call needs, by the one table; what is not in it is refused.
-fn needs(request: &Request, prefix: &str) -> Result<Needs, ApiError> {
-    let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(Needs::Nothing) };
+/// The call of the one table that this is; none where the path is there with other methods only.
+fn wanted(request: &Request, prefix: &str) -> Result<Option<&'static Call>, ApiError> {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return Ok(None) };
     let path = path.as_str();
     let path = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
     let method = match request.method() {
         &Method::HEAD => "GET",
         method => method.as_str(),
     };
-    let call = CALLS.iter().find(|call| call.path == path && call.method == method);
-    match call {
-        Some(call) => Ok(call.needs),
-        // The answer is 405, which says nothing that the documentation does not.
-        None if CALLS.iter().any(|call| call.path == path) => Ok(Needs::Nothing),
-        None => Err(not_found("Not Found", "see /openapi.json for what there is")),
+    let mut of_path = CALLS.iter().filter(|call| call.path == path).peekable();
+    if of_path.peek().is_none() {
+        return Err(not_found("Not Found", SEE));
     }
+    Ok(of_path.find(|call| call.method == method))
 }
 
 /// The id that the client gave, if it can be shown, or a new one.
@@ -125,10 +141,12 @@ impl Told {
     }
 
     fn line(self, status: StatusCode) -> serde_json::Value {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let vcon = self.about.0.and_then(|slot| slot.get().cloned());
+        let found = self.about.0.as_deref();
+        let vcon = found.and_then(|found| found.vcon.get());
+        let partner = found.and_then(|found| found.partner.get()).map(|list| format!("partner:{list}"));
         json!({
-            "at": at.as_secs_f64(), "who": self.who, "what": self.what, "vcon": vcon, "from": self.from,
+            "at": clock::rfc3339(clock::unix_millis()), "who": partner.unwrap_or(self.who), "what": self.what,
+            "vcon": vcon, "from": self.from,
             "status": status.as_u16(), "request": self.request,
         })
     }
@@ -148,7 +166,7 @@ pub(crate) async fn unknown(request: Request) -> Response {
             return (StatusCode::TEMPORARY_REDIRECT, [(axum::http::header::LOCATION, to)]).into_response();
         }
     }
-    not_found("Not Found", "see /openapi.json for what there is").into_response()
+    not_found("Not Found", SEE).into_response()
 }
 
 /// A path that there is, with another method.

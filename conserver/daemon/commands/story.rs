@@ -1,6 +1,6 @@
 //! `story`: what became of a vCon, run by run.
 
-use conserver_core::clock::{millis, unix_millis};
+use conserver_core::clock::{self, millis, unix_millis};
 use conserver_core::story::{RunStory, Step};
 use conserver_core::vcon::VconId;
 
@@ -40,7 +40,7 @@ fn show(run: &RunStory) {
     let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
     output::line(format!(
         "{}  chain `{}` from `{}`: {} after {}{attempt}",
-        moment(run.at),
+        clock::rfc3339(run.at),
         run.chain,
         run.list,
         output::bold(&run.end),
@@ -80,8 +80,4 @@ fn line_of(step: &Step) -> String {
 /// Milliseconds, as people read them.
 fn shown(ms: f64) -> String {
     if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.1} s", ms / 1000.0) }
-}
-
-fn moment(at: i64) -> String {
-    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| format!("{at:.3}"))
 }

@@ -106,9 +106,10 @@ fn refusal(says: &str) -> Error {
     match word {
         "type" => Error::new(ErrorKind::WrongType, format!("`{about}` holds something else than it has to")),
         "full" => Error::new(ErrorKind::RateLimited, format!("the list `{about}` is full")),
-        "once" => {
-            Error::new(ErrorKind::Conflict, format!("a request of this name was for another vCon, `{about}`"))
-        }
+        "once" => Error::new(
+            ErrorKind::Conflict,
+            format!("this `Idempotency-Key` was used for another vCon, `{about}`"),
+        ),
         "gone" => Error::new(ErrorKind::Unavailable, "a staged document vanished before it was taken in"),
         _ => unexpected("an arrival"),
     }

@@ -75,7 +75,7 @@ async fn accept(session: &mut Session, arrival: Arrival, index: i64) -> Result<R
             return Ok(match id == arrival.id.as_str() {
                 true => Ok(Arrived::Repeated),
                 false => {
-                    let says = format!("a request of this name was for another vCon, `{id}`");
+                    let says = format!("this `Idempotency-Key` was used for another vCon, `{id}`");
                     Err(Error::new(ErrorKind::Conflict, says))
                 }
             });

@@ -3,7 +3,7 @@
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
-use conserver_core::config::{Problem, update};
+use conserver_core::config::{Plan, Problem, update};
 use serde_json::{Value, json};
 
 use super::{json, nothing};
@@ -18,6 +18,12 @@ use crate::state::State;
 pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
     const FAILED: &str = "Failed to read configuration";
     let loaded = work(file(&state, FAILED)?, FAILED, |file| file.load()).await?;
+    // Not an empty one: a client that changes what it read and posts it would replace everything.
+    if loaded.shown.is_null() {
+        let hint = loaded.problems.iter().find(|problem| problem.is_error()).map(ToString::to_string);
+        let hint = hint.unwrap_or_else(|| "the file is no configuration".to_owned());
+        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED, hint));
+    }
     Ok(json(&loaded.shown))
 }
 
@@ -42,7 +48,9 @@ pub(crate) async fn write(
     if !posted.is_object() {
         return Err(ApiError::rules(&[model::Problem::dict_type(whole(), &posted.to_string())]));
     }
-    let outcome = work(file(&state, FAILED)?, FAILED, move |file| {
+    let file = file(&state, FAILED)?;
+    let registry = file.registry.clone();
+    let outcome = work(file, FAILED, move |file| {
         let current = file.read().unwrap_or_default();
         let value = match update::unmask(&posted, &current) {
             Ok(value) => value,
@@ -54,7 +62,10 @@ pub(crate) async fn write(
         if is_usable && !dry_run {
             file.replace(&text)?;
         }
-        Ok(Outcome::Checked { is_usable, problems: loaded.problems })
+        Ok(Outcome::Checked {
+            problems: loaded.problems,
+            plan: loaded.plan.filter(|_| is_usable).map(Box::new),
+        })
     })
     .await?;
     match outcome {
@@ -62,11 +73,15 @@ pub(crate) async fn write(
             let says = format!("stars stand where no secret is stored: {}", lost.join(", "));
             Err(ApiError::rules(&[model::Problem::value(whole(), says, "null")]))
         }
-        Outcome::Checked { is_usable, problems } if dry_run => {
-            Ok(json(&json!({"usable": is_usable, "problems": told(&problems)})))
+        Outcome::Checked { plan, problems } if dry_run => {
+            Ok(json(&json!({"usable": plan.is_some(), "problems": told(&problems)})))
         }
-        Outcome::Checked { is_usable: true, .. } => Ok(nothing()),
-        Outcome::Checked { problems, .. } => {
+        // Before the answer: whoever took a key away may rely on it.
+        Outcome::Checked { plan: Some(plan), .. } => {
+            state.renew(*plan, &registry).map_err(|error| ApiError::backend(FAILED, &error))?;
+            Ok(nothing())
+        }
+        Outcome::Checked { plan: None, problems } => {
             let hint = "nothing was written; repair these, or look first with `?dry_run`";
             let says = "The configuration cannot be used";
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, says, hint).with("problems", told(&problems)))
@@ -76,7 +91,11 @@ pub(crate) async fn write(
 
 enum Outcome {
     Lost(Vec<String>),
-    Checked { is_usable: bool, problems: Vec<Problem> },
+    /// The plan is there if it can be used.
+    Checked {
+        plan: Option<Box<Plan>>,
+        problems: Vec<Problem>,
+    },
 }
 
 fn told(problems: &[Problem]) -> Vec<Value> {

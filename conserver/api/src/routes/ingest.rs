@@ -66,6 +66,7 @@ pub(crate) async fn external(
     let list = query.list("ingress_list");
     query.check()?;
     state.live().door.admit_partner(&headers, &list, &body.sent)?;
+    about.partner(&list);
     take(&state, &about, vec![list], &headers, &body, "external").await?;
     Ok(nothing())
 }
@@ -127,7 +128,7 @@ pub(super) fn once(headers: &HeaderMap) -> Result<Option<String>> {
     match name.to_str() {
         Ok(name) if !name.is_empty() && name.len() <= ONCE => Ok(Some(name.to_owned())),
         _ => {
-            let hint = "an `Idempotency-Key` has 1 to 255 visible characters";
+            let hint = "send 1 to 255 visible ASCII characters in the header `Idempotency-Key`";
             Err(ApiError::new(StatusCode::BAD_REQUEST, "Invalid Idempotency-Key", hint))
         }
     }

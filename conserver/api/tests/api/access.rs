@@ -15,6 +15,7 @@ on_both![
     a_key_has_its_rate_and_a_changed_file_other_keys,
     a_configuration_without_keys_opens_nothing_before_the_next_start,
     the_audit_log_says_who_changed_what,
+    heads_and_options_change_nothing,
     pages_of_other_origins_call_where_they_may,
 ];
 
@@ -167,19 +168,49 @@ async fn the_audit_log_says_who_changed_what(on: Backend) {
     let key = [("x-conserver-api-token", "key-operator"), ("x-request-id", "r-1")];
     let posted = site.call_with("POST /vcon?ingress_lists=in", &key, small(1).to_string()).await.expect(201);
     assert_eq!(posted.header("x-request-id"), "r-1");
+    let partner = [("x-conserver-api-token", "first")];
+    let path = "POST /vcon/external-ingress?ingress_list=partner";
+    site.call_with(path, &partner, small(2).to_string()).await.expect(204);
+    site.call_with("GET /vcon", &key, "").await.expect(200);
+    site.call_with("GET /vcon/egress?egress_list=out", &key, "").await.expect(200);
     let path = site.folder.path().join("audit.jsonl");
     let mut text = String::new();
     for _ in 0..1000 {
         text = std::fs::read_to_string(&path).unwrap();
-        if text.ends_with('\n') {
+        if text.matches('\n').count() == 3 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&line["who"], &line["request"], &line["status"]), (&json!("o"), &json!("r-1"), &json!(201)));
-    assert_eq!(line["vcon"], small(1)["uuid"]);
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let who: Vec<_> = lines.iter().map(|line| line["who"].as_str().unwrap()).collect();
+    assert_eq!(who, ["o", "partner:partner", "o"], "{text}");
+    assert_eq!((&lines[0]["request"], &lines[0]["status"]), (&json!("r-1"), &json!(201)));
+    assert_eq!(lines[0]["vcon"], small(1)["uuid"]);
+    assert!(lines[0]["at"].as_str().is_some_and(|at| at.ends_with('Z') && at.contains('T')), "{text}");
     assert!(!text.contains("key-operator"));
+}
+
+async fn heads_and_options_change_nothing(on: Backend) {
+    let site = Site::new(on).await;
+    site.post("/vcon?ingress_lists=in,out", &small(1)).await.expect(201);
+    site.push("DLQ:in", &["018f2a4b-0000-8000-9dd8-000000000001"]).await;
+    let before = site.everything().await;
+    for call in CALLS {
+        let path = call.path.replace("{vcon_uuid}", "018f2a4b-0000-8000-9dd8-000000000001");
+        let path = path.replace("{name}", "main").replace("{file}", "page.js");
+        let query = "egress_list=out&ingress_list=in&list_name=in&storage_name=archive&limit=9&vcon_uuids=";
+        for method in ["HEAD", "OPTIONS"] {
+            let answer = site.call_with(&format!("{method} {path}?{query}"), &[], "").await;
+            let takes = call.method == "GET" && !call.changes && method == "HEAD";
+            if !takes && !CALLS.iter().any(|other| other.path == call.path && !other.changes) {
+                assert_eq!(answer.status, 405, "{method} {path}");
+                assert_eq!(answer.header("allow"), call.method, "{method} {path}");
+            }
+            assert_eq!(site.everything().await, before, "{method} {path}");
+        }
+    }
 }
 
 async fn pages_of_other_origins_call_where_they_may(on: Backend) {

@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
-use crate::site::{Backend, CHAINS, Site, on_both};
+use crate::site::{Backend, CHAINS, Site, on_both, small};
 
 on_both![
     what_was_shown_can_be_posted_back_and_keeps_its_secrets,
     a_bad_configuration_is_told_and_not_written,
     what_there_is_not_is_told_as_json,
+    what_was_posted_is_in_force_when_it_is_answered,
+    a_file_that_cannot_be_read_is_no_empty_one,
 ];
 
 async fn site(on: Backend) -> Site {
@@ -50,6 +52,33 @@ async fn a_bad_configuration_is_told_and_not_written(on: Backend) {
     let unclear = site.post("/config?dry_run=maybe", &json!({})).await.expect(422).json();
     assert_eq!(unclear["detail"][0]["type"], "bool_parsing");
     assert_eq!(std::fs::read_to_string(&site.file.path).unwrap(), before);
+}
+
+async fn what_was_posted_is_in_force_when_it_is_answered(on: Backend) {
+    let site = site(on).await;
+    let mut n = 0;
+    let mut door = async |list: &str, key: &str| {
+        n += 1;
+        let path = format!("POST /vcon/external-ingress?ingress_list={list}");
+        site.call_with(&path, &[("x-conserver-api-token", key)], small(n).to_string()).await.status.as_u16()
+    };
+    assert_eq!((door("partner", "sesame").await, door("fresh", "new").await), (204, 403));
+    site.post("/config", &json!({"ingress_auth": {"fresh": ["new"]}})).await.expect(204);
+    assert_eq!((door("partner", "sesame").await, door("fresh", "new").await), (403, 204));
+}
+
+async fn a_file_that_cannot_be_read_is_no_empty_one(on: Backend) {
+    let site = site(on).await;
+    for text in ["a: [1,\nb: }", "a:\n\tb: 1\n", "a: 1\n---\nb: 2\n", "x: !!binary aGk=\n", "- 1\n", "text"] {
+        std::fs::write(&site.file.path, text).unwrap();
+        let error = site.call("GET /config").await.expect(500).json();
+        assert_eq!(error["detail"], "Failed to read configuration", "{text:?}");
+        assert!(error["hint"].as_str().unwrap().contains("chains.yaml"), "{text:?}: {error}");
+    }
+    for text in ["", "# nothing\n"] {
+        std::fs::write(&site.file.path, text).unwrap();
+        assert_eq!(site.call("GET /config").await.expect(200).json(), json!({}), "{text:?}");
+    }
 }
 
 async fn what_there_is_not_is_told_as_json(on: Backend) {

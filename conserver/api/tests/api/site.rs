@@ -197,6 +197,24 @@ impl Site {
         ids.iter().map(|id| id.as_str().to_owned()).collect()
     }
 
+    /// All that the backend holds, as far as it tells.
+    pub async fn everything(&self) -> String {
+        if self.server.is_none() {
+            return format!(
+                "{:?}",
+                (self.list("in").await, self.list("out").await, self.list("DLQ:in").await)
+            );
+        }
+        let mut keys: Vec<String> = self.redis("KEYS *").await;
+        keys.sort();
+        let mut all = String::new();
+        for key in keys {
+            let dump: Vec<u8> = self.redis(&format!("DUMP {key}")).await;
+            all += &format!("{key} {dump:?}\n");
+        }
+        all
+    }
+
     /// Puts ids on a list.
     pub async fn push(&self, name: &str, ids: &[&str]) {
         let ids: Vec<_> = ids.iter().map(|id| (*id).into()).collect();

@@ -97,7 +97,7 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
     }
     let plan = check(file_name, env, registry, &mut report);
     let (problems, is_usable) = report.finish();
-    Loaded { plan: plan.filter(|_| is_usable), problems, shown: redact::masked(&root) }
+    Loaded { plan: plan.filter(|_| is_usable), problems, shown: redact::file(&root) }
 }
 
 /// Which dialect a file says it is in.

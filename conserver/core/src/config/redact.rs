@@ -47,21 +47,39 @@ pub fn url(text: &str) -> String {
     format!("{scheme}://{authority}{path}{query}")
 }
 
-/// The tree as JSON, with stars.
-pub(crate) fn masked(node: &Node) -> Value {
-    render(node, false)
+/// Places of a file whose names read like those of secrets although they hold none: who has which key may be seen, but
+/// not the key, and the key of TLS is a path.
+const SHOWN: &[&[&str]] = &[&["api", "keys"], &["api", "tls", "key"]];
+
+/// A file as JSON, with stars.
+pub(crate) fn file(root: &Node) -> Value {
+    if root.is_null() { Value::Object(Map::new()) } else { render(root, false, Some(&mut Vec::new())) }
 }
 
-fn render(node: &Node, secret: bool) -> Value {
+/// Any other tree as JSON, with stars.
+pub(crate) fn masked(node: &Node) -> Value {
+    render(node, false, None)
+}
+
+/// `place`: the keys from the root of a file to here.
+fn render<'a>(node: &'a Node, secret: bool, mut place: Option<&mut Vec<&'a str>>) -> Value {
     match &node.content {
-        Content::List(items) => items.iter().map(|item| render(item, secret)).collect(),
+        Content::List(items) => items.iter().map(|item| render(item, secret, place.as_deref_mut())).collect(),
         Content::Map(entries) => {
-            let pairs = entries.values().map(|entry| {
+            let mut shown = Map::new();
+            for entry in entries.values() {
                 // All values of `ingress_auth` are keys, whatever their lists are called.
-                let secret = secret || is_secret_name(&entry.key) || entry.key == "ingress_auth";
-                (entry.key.clone(), render(&entry.value, secret))
-            });
-            Value::Object(pairs.collect::<Map<_, _>>())
+                let mut secret = secret || is_secret_name(&entry.key) || entry.key == "ingress_auth";
+                if let Some(place) = &mut place {
+                    place.push(&entry.key);
+                    secret &= !SHOWN.contains(&place.as_slice());
+                }
+                shown.insert(entry.key.clone(), render(&entry.value, secret, place.as_deref_mut()));
+                if let Some(place) = &mut place {
+                    place.pop();
+                }
+            }
+            Value::Object(shown)
         }
         Content::Null => Value::Null,
         _ if secret || node.hidden => Value::String(MASK.to_owned()),
@@ -91,6 +109,20 @@ mod tests {
                 "ingress_auth": {"in": stars}, "port": 1, "Token": null
             })
         );
+    }
+
+    #[test]
+    fn who_has_which_key_is_shown_and_the_key_is_not() {
+        let key = json!({"name": "n", "key": "k", "role": "viewer", "rate": 3, "lists": ["in"]});
+        let text = json!({
+            "api": {"keys": [key], "tls": {"cert": "/c.pem", "key": "/k.pem"}},
+            "links": {"api": {"keys": ["k"], "tls": {"key": "pem"}}},
+        });
+        let shown = file(&Node::from(&text));
+        let key = json!({"name": "n", "key": MASK, "role": "viewer", "rate": 3, "lists": ["in"]});
+        let api = json!({"keys": [key], "tls": {"cert": "/c.pem", "key": "/k.pem"}});
+        assert_eq!(shown["api"], api);
+        assert_eq!(shown["links"]["api"], json!({"keys": [MASK], "tls": {"key": MASK}}));
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn put_back(posted: &Value, stored: Option<&Node>, path: &mut String, lost: &mut
             .enumerate()
             .map(|(index, item)| {
                 let node = match stored.map(|node| &node.content) {
-                    Some(Content::List(nodes)) => nodes.get(index),
+                    Some(Content::List(nodes)) => same_item(item, index, items.len(), nodes),
                     _ => None,
                 };
                 let before = inside(path, &index.to_string());
@@ -67,6 +67,17 @@ fn put_back(posted: &Value, stored: Option<&Node>, path: &mut String, lost: &mut
             }
         },
         other => other.clone(),
+    }
+}
+
+/// What is stored for an item of a list: the one of its name, else the one in its place. Where items were taken out
+/// nobody knows which, and a secret must not go to another's place.
+fn same_item<'a>(item: &Value, index: usize, posted: usize, stored: &'a [Node]) -> Option<&'a Node> {
+    let name_of = |node: &'a Node| Some(node.get("name")?.to_json());
+    match item.get("name") {
+        Some(name) => stored.iter().find(|node| name_of(node).as_ref() == Some(name)),
+        None if posted < stored.len() => None,
+        None => stored.get(index).filter(|node| node.get("name").is_none()),
     }
 }
 
@@ -120,7 +131,15 @@ fn flow(value: &Value) -> String {
     let is_printable = |c: char| {
         !matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     };
-    let json = value.to_string();
+    let mut json = value.to_string();
+    // A float of YAML 1.1 has a point and a signed exponent: without them `1e-7` is a text.
+    if value.is_f64()
+        && let Some((mantissa, exponent)) = json.split_once('e')
+    {
+        let point = if mantissa.contains('.') { "" } else { ".0" };
+        let sign = if exponent.starts_with(['-', '+']) { "" } else { "+" };
+        json = format!("{mantissa}{point}e{sign}{exponent}");
+    }
     if json.chars().all(is_printable) {
         return json;
     }
@@ -171,10 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_stays_with_its_name_and_goes_to_nobody_elses_place() {
+        let current = "keys: [{name: a, key: ka}, {name: b, key: kb}]\nopen: [x, y]\n";
+        let b = json!({"keys": [{"name": "b", "role": "viewer", "key": MASK}], "open": [MASK, MASK, "z"]});
+        let value = unmask(&b, current).unwrap();
+        assert_eq!(value["keys"][0]["key"], "kb");
+        assert_eq!(value["open"], json!(["x", "y", "z"]));
+        let lost = |posted: Value| unmask(&posted, current).unwrap_err();
+        assert_eq!(lost(json!({"keys": [{"name": "c", "key": MASK}]})), ["keys.0.key"]);
+        assert_eq!(lost(json!({"keys": [{"key": MASK}, {"key": MASK}]})), ["keys.0.key", "keys.1.key"]);
+        assert_eq!(lost(json!({"open": [MASK]})), ["open.0"]);
+    }
+
+    #[test]
     fn what_is_written_is_read_back_the_same() {
         let value = json!({
             "chains": {"main": {"links": ["a", "b"], "empty": [], "none": null, "deep": [[1, 2], {"x": "y: z\n\u{e9}"}]}},
-            "yes": "no", "0644": "0644", "ratio": 1.5, "on": true, "map": {},
+            "yes": "no", "0644": "0644", "ratio": 1.5, "small": 1e-7, "huge": [1e300, -1.5e300, 2.5e-9], "on": true, "map": {},
             "\u{97}": "\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{10ffff}",
         });
         let text = yaml(&value);
