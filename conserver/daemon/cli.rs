@@ -118,6 +118,9 @@ pub struct RunArgs {
     /// Run no API.
     #[arg(long)]
     pub no_api: bool,
+    /// Run what is sound of a configuration with errors; the rest waits.
+    #[arg(long)]
+    pub lenient: bool,
     /// Started by another program: ends with standard input.
     #[arg(long, hide = true)]
     pub supervised: bool,
@@ -143,6 +146,9 @@ pub struct DemoArgs {
 /// `conserver worker`.
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
+    /// Run what is sound of a configuration with errors; the rest waits.
+    #[arg(long)]
+    pub lenient: bool,
     /// Started by a supervisor that speaks over standard input.
     #[arg(long, hide = true)]
     pub supervised: bool,
@@ -160,6 +166,9 @@ pub struct WorkerArgs {
 /// `conserver api`.
 #[derive(Debug, Args)]
 pub struct ApiArgs {
+    /// Serve with what is sound of a configuration with errors.
+    #[arg(long)]
+    pub lenient: bool,
     /// Where to listen, `ADDR:PORT` (CONSERVER_LISTEN).
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,

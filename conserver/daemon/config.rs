@@ -1,10 +1,10 @@
 //! From the command line and the environment to a plan: reads the file, checks it, says what is wrong.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use conserver_core::config::env::{self, Vars};
-use conserver_core::config::{self, Plan, Problem};
+use conserver_core::config::{self, Loaded, Plan};
 
 use crate::cli::Global;
 use crate::output;
@@ -12,15 +12,11 @@ use crate::wiring::Wiring;
 
 /// The configuration cannot be used; its problems have been printed.
 #[derive(Debug)]
-pub(crate) struct Unusable {
-    file: String,
-    errors: usize,
-}
+pub(crate) struct Unusable(String);
 
 impl std::fmt::Display for Unusable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plural = if self.errors == 1 { "" } else { "s" };
-        write!(f, "`{}` has {} error{plural}; nothing was started", self.file, self.errors)
+        f.write_str(&self.0)
     }
 }
 
@@ -31,6 +27,8 @@ impl std::error::Error for Unusable {}
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// Whether it can be read again: not from a pipe.
+    pub(crate) lasts: bool,
 }
 
 impl File {
@@ -43,13 +41,20 @@ impl File {
 
     /// Reads this file.
     pub(crate) fn read_at(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!(
-                "cannot read the configuration `{}` (name another with -c FILE or CONSERVER_CONFIG_FILE)",
+        let read = || -> std::io::Result<Self> {
+            let mut file = std::fs::File::open(path)?;
+            let lasts = file.metadata()?.is_file();
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok(Self { path: path.to_owned(), text, lasts })
+        };
+        read().map_err(|error| {
+            let says = format!(
+                "cannot read the configuration `{}`: {error} (name another with -c FILE or CONSERVER_CONFIG_FILE)",
                 path.display()
-            )
-        })?;
-        Ok(Self { path: path.to_owned(), text })
+            );
+            Unusable(says).into()
+        })
     }
 
     /// The name used in messages.
@@ -57,31 +62,45 @@ impl File {
         self.path.display().to_string()
     }
 
-    /// Checks it; answers the plan, if it can be used, and every problem.
-    pub(crate) fn check(&self, wiring: &Wiring) -> (Option<Plan>, Vec<Problem>) {
+    /// What comes of it, with every link and storage built for a try.
+    pub(crate) fn load(&self, wiring: &Wiring) -> Loaded {
         let (name, registry) = (self.name(), wiring.registry());
-        let loaded = config::load(&self.text, &name, &env::Process, registry).try_build(&name, registry);
-        (loaded.plan, loaded.problems)
+        config::load(&self.text, &name, &env::Process, registry).try_build(&name, registry)
     }
 
-    /// The plan, or an error after all problems have been printed. Warnings are printed too.
-    pub(crate) fn plan(&self, wiring: &Wiring) -> anyhow::Result<Plan> {
-        self.plan_with(wiring, true)
+    /// What a start runs, after all problems have been printed.
+    pub(crate) fn for_start(&self, wiring: &Wiring, lenient: bool) -> anyhow::Result<Plan> {
+        let loaded = self.load(wiring);
+        loaded.problems.iter().for_each(|problem| output::note(problem.to_string()));
+        let plan = loaded.for_start(lenient).cloned();
+        plan.ok_or_else(|| {
+            let way_out = if loaded.plan.is_some() { " (--lenient runs what is sound)" } else { "" };
+            Unusable(format!("`{}` has {}; nothing was started{way_out}", self.name(), errors(&loaded)))
+                .into()
+        })
     }
 
-    /// The same without the warnings: somebody has printed them, or they are not this command's subject.
-    pub(crate) fn plan_quietly(&self, wiring: &Wiring) -> anyhow::Result<Plan> {
-        self.plan_with(wiring, false)
+    /// What a child of a supervisor runs, which has told what is wrong.
+    pub(crate) fn for_child(&self, wiring: &Wiring) -> anyhow::Result<Plan> {
+        let plan = self.load(wiring).for_start(true).cloned();
+        plan.ok_or_else(|| Unusable(format!("`{}` cannot be used", self.name())).into())
     }
 
-    fn plan_with(&self, wiring: &Wiring, warnings: bool) -> anyhow::Result<Plan> {
-        let (plan, problems) = self.check(wiring);
-        for problem in problems.iter().filter(|problem| warnings || problem.is_error()) {
-            output::note(problem.to_string());
-        }
-        let errors = problems.iter().filter(|problem| problem.is_error()).count();
-        plan.ok_or_else(|| Unusable { file: self.name(), errors }.into())
+    /// What a command that only looks works with, after the errors have been printed.
+    pub(crate) fn for_looking(&self, wiring: &Wiring) -> anyhow::Result<Plan> {
+        let loaded = self.load(wiring);
+        let errors = loaded.problems.iter().filter(|problem| problem.is_error());
+        errors.for_each(|problem| output::note(problem.to_string()));
+        let plan = loaded.for_looking().cloned();
+        plan.ok_or_else(|| {
+            Unusable(format!("`{}` cannot be used: mend the errors above", self.name())).into()
+        })
     }
+}
+
+fn errors(loaded: &Loaded) -> String {
+    let errors = loaded.problems.iter().filter(|problem| problem.is_error()).count();
+    format!("{errors} error{}", if errors == 1 { "" } else { "s" })
 }
 
 /// Loads `.env` of the working directory, as the Python server does; what is set already wins.

@@ -161,6 +161,8 @@ pub(crate) struct Chain {
     weight: u32,
     /// Why nothing of it runs at all.
     blocked: Option<String>,
+    /// Why it still runs in its last good form: what is wrong with it in the file of today.
+    stale: Option<String>,
     /// Whether all its lists stand still.
     paused: Option<bool>,
     paused_lists: Option<Vec<String>>,

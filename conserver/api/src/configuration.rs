@@ -13,6 +13,8 @@ use conserver_core::registry::Registry;
 pub struct ConfigFile {
     /// The file.
     pub path: PathBuf,
+    /// Its text, where it came from a pipe and cannot be read again.
+    pub given: Option<Arc<str>>,
     /// Where variables come from.
     pub vars: Arc<dyn Vars + Send + Sync>,
     /// The kinds of links and storages of this build.
@@ -28,8 +30,19 @@ impl ConfigFile {
         Ok(self.check(&self.read()?))
     }
 
+    /// The same, with every link and storage built for a try: what the daemon asks of a file before it works with it.
+    ///
+    /// # Errors
+    /// As [`ConfigFile::load`].
+    pub fn load_whole(&self) -> std::io::Result<Loaded> {
+        Ok(self.check_whole(&self.read()?))
+    }
+
     pub(crate) fn read(&self) -> std::io::Result<String> {
-        std::fs::read_to_string(&self.path)
+        match &self.given {
+            Some(text) => Ok(text.to_string()),
+            None => std::fs::read_to_string(&self.path),
+        }
     }
 
     /// Checks a text as if it stood in the file.
@@ -37,13 +50,16 @@ impl ConfigFile {
         config::load(text, &self.path.display().to_string(), &*self.vars, &self.registry)
     }
 
-    /// The same, with every link and storage built for a try: what the daemon asks of a file before it works with it.
+    /// The same, with every link and storage built for a try.
     pub(crate) fn check_whole(&self, text: &str) -> Loaded {
         self.check(text).try_build(&self.path.display().to_string(), &self.registry)
     }
 
     /// Keeps the old text beside the file, and puts the new one in its place: in one step where the file can be replaced.
     pub(crate) fn replace(&self, text: &str) -> std::io::Result<()> {
+        if self.given.is_some() {
+            return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "it was read from a pipe"));
+        }
         // A link stays a link: what it points to is replaced.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let folder = path.parent().unwrap_or(Path::new("."));

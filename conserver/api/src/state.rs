@@ -119,14 +119,14 @@ impl State {
     }
 
     /// Takes over keys, lists, limits and storages of another configuration; what needs a restart stays, and so do the
-    /// keys where there are none any more.
+    /// keys where there are none any more. Answers whether anything changed.
     ///
     /// # Errors
     /// As [`GuardedStorage::all_of`]; then nothing changes.
-    pub fn renew(&self, plan: Plan, registry: &Registry) -> Result<()> {
+    pub fn renew(&self, plan: Plan, registry: &Registry) -> Result<bool> {
         let before = self.live();
         if before.plan == plan {
-            return Ok(());
+            return Ok(false);
         }
         let storages = GuardedStorage::all_of(&plan, registry)?;
         let mut door = Doorkeeper::new(&plan.settings.api, Some(&before.door));
@@ -140,7 +140,12 @@ impl State {
         *self.live.write().expect("no panic while held") = Arc::new(Live { plan, storages, door });
         // Whoever listens comes again, with a key that still opens.
         self.feed.hub().dismiss();
-        Ok(())
+        Ok(true)
+    }
+
+    /// The configuration in force.
+    pub fn plan(&self) -> Plan {
+        self.live().plan.clone()
     }
 
     /// Looks after storages that are away, so that they are asked again once they are back. For whoever serves to spawn.

@@ -7,6 +7,8 @@ mod kinds;
 mod plans;
 #[path = "config/robustness.rs"]
 mod robustness;
+#[path = "config/rules.rs"]
+mod rules;
 #[path = "config/schema.rs"]
 mod schema;
 

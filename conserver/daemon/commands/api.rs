@@ -23,17 +23,24 @@ use crate::worker::inbox::{self, Message};
 /// A worker that has neither claimed nor proved its lists empty for this long is not ready.
 const STALE: Duration = Duration::from_secs(10);
 /// How often keys and files are looked at.
-const RELOAD: Duration = Duration::from_secs(2);
+const RELOAD: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::Result<Exit> {
     let global = Global { log: global.log.clone().or_else(|| Some("info".to_owned())), ..global.clone() };
-    let inbox = args.supervised.then(inbox::listen).transpose().context("listen to the supervisor")?;
+    let mut inbox = args.supervised.then(inbox::listen).transpose().context("listen to the supervisor")?;
     args.supervised.then(figures::report).transpose().context("speak to the supervisor")?;
-    let file = File::read(&global)?;
+    let file = match &mut inbox {
+        None => File::read(&global)?,
+        Some(inbox) => match told_file(inbox) {
+            Some(file) => file,
+            None => return Ok(Exit::Ok),
+        },
+    };
+    let plan = if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)? };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {
-        let instance = Instance::of(wiring, &global, &file)?;
+        let instance = Instance::with(wiring, &global, plan)?;
         let settings = &instance.plan.settings;
         let _exports = Exports::start(settings, (!args.supervised).then_some(figures::of_this_process));
         // Alone, it looks at the lists itself; else the supervisor tells what it and the workers know.
@@ -46,6 +53,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
         let stop = stopped(inbox, told, feed.clone());
         let config = ConfigFile {
             path: file.path.clone(),
+            given: (!file.lasts).then(|| file.text.clone().into()),
             vars: Arc::new(env::Process),
             registry: wiring.registry().clone(),
         };
@@ -110,7 +118,7 @@ fn address(state: &State, wanted: &str) -> String {
 /// Takes over keys, lists, limits, storages and certificates when the file, or a file that it or a variable names, has
 /// changed.
 async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
-    let mut told = false;
+    let (mut draft, mut taken) = (None, None);
     loop {
         tokio::time::sleep(RELOAD).await;
         if let Some(tls) = tls.clone()
@@ -126,14 +134,47 @@ async fn reload(state: State, file: ConfigFile, tls: Option<Tls>) {
         }
         let again = file.clone();
         let Ok(Ok(loaded)) = tokio::task::spawn_blocking(move || again.load()).await else { continue };
-        let has_errors = loaded.has_errors();
-        let usable = loaded.plan.filter(|_| !has_errors);
-        let renewed = usable.is_some_and(|plan| state.renew(plan, &file.registry).is_ok());
-        // The supervisor and the workers tell what is wrong with it.
-        if !renewed && !told {
-            tracing::warn!("the changed configuration cannot be used; the API goes on with the old one");
+        // What was seen once may be half written.
+        let seen = (loaded.plan.clone(), loaded.problems.clone());
+        if draft.as_ref() != Some(&seen) {
+            draft = Some(seen);
+            continue;
         }
-        told = !renewed;
+        if taken == draft {
+            continue;
+        }
+        taken.clone_from(&draft);
+        let again = file.clone();
+        let whole = tokio::task::spawn_blocking(move || again.load_whole()).await;
+        let Ok(Ok(whole)) = whole else { continue };
+        let renewed = match whole.for_reload(&state.plan()) {
+            Some(plan) => state.renew(plan, &file.registry).map_err(|error| error.chain()),
+            None => Err(whole
+                .problems
+                .iter()
+                .find(|p| p.is_error())
+                .map(|p| format!("{p:#}"))
+                .unwrap_or_default()),
+        };
+        match renewed {
+            Ok(true) => tracing::info!("the API took up the changed configuration"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(error, "the API goes on with the configuration that it has"),
+        }
+    }
+}
+
+/// The configuration that the supervisor hands over before anything else; `None` if it is gone.
+fn told_file(inbox: &mut Inbox) -> Option<File> {
+    loop {
+        match inbox.blocking_recv()? {
+            Message::Configure { file, text } => {
+                let path = std::path::PathBuf::from(file);
+                return Some(File { lasts: path.is_file(), path, text });
+            }
+            Message::Hurry => return None,
+            Message::News(_) => {}
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conserver_core::backend::Gravity;
-use conserver_core::config::Plan;
+use conserver_core::config::{Loaded, Plan};
 
 use crate::cli::{CheckArgs, Global};
 use crate::config::File;
@@ -17,18 +17,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
-    let (plan, problems) = file.check(wiring);
+    let loaded = file.load(wiring);
+    let problems = &loaded.problems;
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = problems.len() - errors;
     if args.json {
-        output::line(serde_json::to_string_pretty(&problems)?);
+        output::line(serde_json::to_string_pretty(problems)?);
     } else {
-        for problem in &problems {
+        for problem in problems {
             output::line(problem.to_string());
         }
     }
     let mut exit = if errors > 0 || (args.strict && warnings > 0) { Exit::Config } else { Exit::Ok };
-    if let Some(plan) = &plan {
+    if !args.json {
+        stops(&loaded).into_iter().for_each(output::line);
+    }
+    if let Some(plan) = &loaded.plan {
         if !args.json {
             output::line(summary(&file.name(), plan, errors, warnings));
         }
@@ -43,6 +47,23 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &CheckArgs) -> anyhow:
         output::line(format!("{}: {}", file.name(), counts(errors, warnings)));
     }
     Ok(exit)
+}
+
+/// What the errors stop, a line each.
+fn stops(loaded: &Loaded) -> Vec<String> {
+    let errors = loaded.problems.iter().filter(|problem| problem.is_error()).count();
+    let everything = loaded.problems.iter().filter(|problem| problem.stops_everything()).count();
+    let mut lines = Vec::new();
+    let mistakes = loaded.plan.as_ref().map(|plan| plan.mistakes.as_slice()).unwrap_or_default();
+    if everything > 0 {
+        lines.push(format!("nothing starts: {} of the whole file", plural(everything, "error")));
+    } else if errors > 0 && loaded.for_start(false).is_none() {
+        lines.push("nothing starts (--lenient runs what is sound)".to_owned());
+    }
+    for mistake in mistakes {
+        lines.push(format!("chain `{}` does not run: {}", mistake.chain, mistake.why));
+    }
+    lines
 }
 
 fn summary(name: &str, plan: &Plan, errors: usize, warnings: usize) -> String {

@@ -14,7 +14,7 @@ use crate::output;
 use crate::wiring::Wiring;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &GraphArgs) -> anyhow::Result<Exit> {
-    let plan = File::read(global)?.plan_quietly(wiring)?;
+    let plan = File::read(global)?.for_looking(wiring)?;
     let graph = Graph::of(wiring, &plan)?;
     output::line(match args.format {
         GraphFormat::Mermaid => graph.mermaid(),

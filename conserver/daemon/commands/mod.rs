@@ -45,7 +45,11 @@ impl Instance {
 
     /// The same for a file that has been read.
     fn of(wiring: &Wiring, global: &Global, file: &File) -> anyhow::Result<Self> {
-        let plan = file.plan_quietly(wiring)?;
+        Self::with(wiring, global, file.for_looking(wiring)?)
+    }
+
+    /// The same for a plan.
+    fn with(wiring: &Wiring, global: &Global, plan: Plan) -> anyhow::Result<Self> {
         telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("warn")));
         let backend = wiring.connect(&plan.settings)?;
         Ok(Self { plan, backend })

@@ -11,7 +11,7 @@ use crate::worker::inbox;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
-    let mut plan = file.plan(wiring)?;
+    let mut plan = file.for_start(wiring, args.lenient)?;
     telemetry::start(&plan.settings.log, global.log.as_deref());
     let instance = Instance::default();
     let figures = instance.clone();

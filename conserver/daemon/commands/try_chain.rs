@@ -53,7 +53,7 @@ impl Trial {
 }
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &TryArgs) -> anyhow::Result<Exit> {
-    let plan = File::read(global)?.plan_quietly(wiring)?;
+    let plan = File::read(global)?.for_looking(wiring)?;
     telemetry::start(&plan.settings.log, Some(global.log.as_deref().unwrap_or("error")));
     super::block_on(async {
         let built = wiring.build(&plan)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use conserver_core::config::Plan;
+use conserver_core::config::{Plan, Problem};
 use conserver_core::queue::Lane;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -27,11 +27,11 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
     let file = match &mut inbox {
         None => File::read(global)?,
         Some(inbox) => match inbox.blocking_recv() {
-            Some(Message::Configure { file, text }) => File { path: file.into(), text },
+            Some(Message::Configure { file, text }) => File { path: file.into(), text, lasts: false },
             Some(Message::Hurry | Message::News(_)) | None => return Ok(Exit::Ok),
         },
     };
-    let plan = if args.supervised { file.plan_quietly(wiring)? } else { file.plan(wiring)? };
+    let plan = if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)? };
     telemetry::start(&plan.settings.log, global.log.as_deref());
     let exports = Exports::start(&plan.settings, (!args.supervised).then_some(figures::of_this_process));
     let slots = match &args.slots {
@@ -51,9 +51,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
         let listening = tokio::spawn(listen(
             stop.clone(),
             inbox,
-            file,
-            reload,
-            wiring.clone(),
+            Running { file, plan: plan.clone(), reload, wiring: wiring.clone() },
             args.supervised,
             plan.settings.drain_timeout,
         ));
@@ -78,13 +76,48 @@ fn threads(plan: &Plan, among: Option<usize>) -> usize {
     plan.settings.threads.unwrap_or(cores / workers).max(1)
 }
 
+/// The configuration that runs, and where further ones go.
+struct Running {
+    file: File,
+    plan: Plan,
+    reload: mpsc::UnboundedSender<Plan>,
+    wiring: Wiring,
+}
+
+impl Running {
+    /// Takes up what is sound of this file. `aloud`: nobody else tells what is wrong with it.
+    fn take_up(&mut self, file: File, aloud: bool) {
+        let loaded = file.load(&self.wiring);
+        if aloud {
+            loaded.problems.iter().for_each(tell);
+        }
+        match loaded.for_reload(&self.plan) {
+            Some(plan) => {
+                self.plan = plan.clone();
+                self.file = file;
+                // Only fails when the worker is about to end.
+                let _ = self.reload.send(plan);
+            }
+            None if aloud => tracing::error!("the new configuration has errors; the old one runs on"),
+            None => {}
+        }
+    }
+}
+
+/// Logs what is wrong with a file.
+pub(crate) fn tell(problem: &Problem) {
+    if problem.is_error() {
+        tracing::error!("{problem:#}");
+    } else {
+        tracing::warn!("{problem:#}");
+    }
+}
+
 /// Turns signals and the supervisor's words into stops and reloads.
 async fn listen(
     stop: Stop,
     mut inbox: Option<mpsc::UnboundedReceiver<Message>>,
-    mut file: File,
-    reload: mpsc::UnboundedSender<Plan>,
-    wiring: Wiring,
+    mut running: Running,
     supervised: bool,
     drain_timeout: Duration,
 ) -> anyhow::Result<()> {
@@ -98,8 +131,8 @@ async fn listen(
             // Under a supervisor Ctrl-C is the supervisor's to hear.
             _ = interrupt.recv(), if !supervised => ask(&stop),
             _ = hangup.recv(), if !supervised => {
-                match File::read_at(&file.path).and_then(|file| file.plan(&wiring)) {
-                    Ok(plan) => drop(reload.send(plan)),
+                match File::read_at(&running.file.path) {
+                    Ok(file) => running.take_up(file, true),
                     Err(error) => tracing::error!(error = format!("{error:#}"), "cannot reload; keeping the old configuration"),
                 }
             }
@@ -109,11 +142,7 @@ async fn listen(
                     stop.hurry.cancel();
                 }
                 Some(Message::Configure { file: name, text }) => {
-                    file = File { path: name.into(), text };
-                    match file.plan_quietly(&wiring) {
-                        Ok(plan) => drop(reload.send(plan)),
-                        Err(error) => tracing::error!(error = format!("{error:#}"), "cannot use the new configuration"),
-                    }
+                    running.take_up(File { path: name.into(), text, lasts: false }, false);
                 }
                 Some(Message::News(_)) => {}
                 None => {

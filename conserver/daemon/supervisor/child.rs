@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::texts::Texts;
 use crate::config::File;
 use crate::figures::{self, Instance};
 use crate::slots::Slots;
@@ -31,7 +32,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a worker on this configuration, one of so many.
     pub(crate) fn worker(
-        file: &File,
+        texts: &Texts,
         among: usize,
         suspects: bool,
         log: Option<&str>,
@@ -45,20 +46,22 @@ impl Process {
             command.arg("--suspects");
         }
         let process = Self::start(command, log, Some(slots), instance, false)?;
-        process.configure(file);
+        texts.all().for_each(|file| process.configure(file));
         Ok(process)
     }
 
     /// Starts the API on this configuration. It is told the figures of the whole instance again and again.
     pub(crate) fn api(
-        file: &File,
+        texts: &Texts,
         listen: &str,
         log: Option<&str>,
         instance: &Instance,
     ) -> anyhow::Result<Self> {
         let mut command = this_program()?;
-        command.arg("api").arg("--supervised").arg("--listen").arg(listen).arg("-c").arg(&file.path);
-        Self::start(command, log, None, instance, true)
+        command.arg("api").arg("--supervised").arg("--listen").arg(listen);
+        let process = Self::start(command, log, None, instance, true)?;
+        texts.all().for_each(|file| process.configure(file));
+        Ok(process)
     }
 
     fn start(

@@ -5,6 +5,7 @@ mod child;
 mod death;
 mod recovery;
 mod restart;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use conserver_core::backend::Gravity;
 use conserver_core::clock::Seldom;
-use conserver_core::config::{Plan, Settings};
+use conserver_core::config::{Plan, Problem, Settings};
 use conserver_core::event::{ChildEnded, ChildStarted, ConfigChanged, VconsRecovered, live};
 use conserver_core::queue::Strikes;
 use futures::future::select_all;
@@ -23,6 +24,8 @@ use self::child::Process;
 use self::death::OutOfMemory;
 use self::recovery::Recovery;
 use self::restart::Backoff;
+use self::texts::Texts;
+use crate::commands::worker::tell;
 use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
@@ -74,10 +77,10 @@ pub(crate) struct Options {
 
 pub(crate) struct Supervisor {
     wiring: Wiring,
-    /// The configuration that runs.
-    file: File,
-    /// The file as last read: a bad one is not told again each second.
-    seen: String,
+    /// The configuration that runs, as texts.
+    texts: Texts,
+    /// What was told to be wrong with it.
+    told: Vec<Problem>,
     plan: Plan,
     options: Options,
     backend: Backend,
@@ -121,9 +124,9 @@ impl Supervisor {
             places.insert(Role::Api, Place::default());
         }
         Ok(Self {
+            told: file.load(&wiring).problems,
+            texts: Texts::new(file, &plan),
             wiring,
-            seen: file.text.clone(),
-            file,
             plans: tokio::sync::watch::Sender::new(plan.clone()),
             at_start: plan.settings.clone(),
             plan,
@@ -149,7 +152,7 @@ impl Supervisor {
             backend = self.backend.shown,
             workers = self.plan.settings.workers,
             chains = self.plan.chains.len(),
-            config = self.file.name(),
+            config = self.texts.newest().name(),
             "conserver {}",
             env!("CARGO_PKG_VERSION")
         );
@@ -232,11 +235,11 @@ impl Supervisor {
             let (log, instance) = (self.options.log.as_deref(), &self.options.instance);
             let among = self.places.keys().filter(|role| matches!(role, Role::Worker(_))).count();
             let started = match role {
-                Role::Worker(_) => Process::worker(&self.file, among, false, log, instance),
-                Role::Suspects => Process::worker(&self.file, among, true, log, instance),
+                Role::Worker(_) => Process::worker(&self.texts, among, false, log, instance),
+                Role::Suspects => Process::worker(&self.texts, among, true, log, instance),
                 Role::Api => {
                     let listen = self.options.listen.as_deref().unwrap_or_default();
-                    Process::api(&self.file, listen, log, instance)
+                    Process::api(&self.texts, listen, log, instance)
                 }
             };
             let Some(place) = self.places.get_mut(&role) else { continue };
@@ -356,33 +359,19 @@ impl Supervisor {
         }
     }
 
-    /// Takes up a changed file; a bad one keeps the old configuration running.
+    /// Takes up a changed file, as far as it is sound: see [`conserver_core::config::rule`].
     async fn reload(&mut self, asked: bool) {
-        let file = match File::read_at(&self.file.path) {
-            Ok(file) => file,
+        let file = match self.texts.changed(asked) {
+            Ok(Some(file)) => file,
+            Ok(None) => return,
             Err(error) => {
-                if asked {
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "cannot reload; keeping the old configuration"
-                    );
-                }
+                tracing::error!(error = format!("{error:#}"), "cannot reload; the old configuration runs on");
                 return;
             }
         };
-        if file.text == self.seen && !asked {
-            return;
-        }
-        self.seen.clone_from(&file.text);
-        let (plan, problems) = file.check(&self.wiring);
-        for problem in &problems {
-            if problem.is_error() {
-                tracing::error!("{problem:#}");
-            } else {
-                tracing::warn!("{problem:#}");
-            }
-        }
-        let Some(plan) = plan else {
+        let loaded = file.load(&self.wiring);
+        self.tell(&loaded.problems);
+        let Some(plan) = loaded.for_reload(&self.plan) else {
             tracing::error!(config = file.name(), "the new configuration has errors; the old one runs on");
             ConfigChanged { outcome: "refused" }.emit();
             return;
@@ -390,7 +379,11 @@ impl Supervisor {
         for process in self.places.values().filter_map(|place| place.process.as_ref()) {
             process.configure(&file);
         }
-        ConfigChanged { outcome: "taken" }.emit();
+        let stale = plan.chains.iter().filter_map(|chain| Some((&chain.name, chain.stale.as_ref()?)));
+        for (chain, why) in stale {
+            tracing::error!(%chain, why, "the chain runs on in its last good form until this is mended");
+        }
+        ConfigChanged { outcome: if plan.mistakes.is_empty() { "taken" } else { "in-part" } }.emit();
         tracing::info!(
             config = file.name(),
             chains = plan.chains.len(),
@@ -403,9 +396,20 @@ impl Supervisor {
                 "what these keys of the file say now counts from the next start"
             );
         }
-        self.file = file;
+        self.texts.take_up(file, &plan);
         self.plans.send_replace(plan.clone());
         self.plan = plan;
+    }
+
+    /// Logs what was not wrong with the file before, and how much was.
+    fn tell(&mut self, problems: &[Problem]) {
+        let is_known = |problem: &&Problem| self.told.iter().any(|told| told.says_as(problem));
+        let (known, new): (Vec<_>, Vec<_>) = problems.iter().partition(is_known);
+        new.iter().for_each(|problem| tell(problem));
+        if !known.is_empty() {
+            tracing::info!(problems = known.len(), "the configuration has problems that it had before");
+        }
+        self.told = problems.to_vec();
     }
 
     /// Asks every child to end and waits; asked again, they hurry; asked a third time, they are killed.

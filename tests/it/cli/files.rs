@@ -181,9 +181,9 @@ fn graph_draws_any_name_as_it_is_written() {
 
 #[test]
 fn what_cannot_be_built_is_told_before_anything_starts() {
-    // The Python server's dialect takes options that make no sense with a warning.
     let site = site(
         "
+conserver: 1
 storages:
   db: {module: storage.postgres, options: {sslmode: always}}
 chains:

@@ -34,7 +34,7 @@ pub(crate) async fn chains(Extract(state): Extract<State>) -> Response {
         json!({
             "name": chain.name, "ingress_lists": chain.ingress, "links": chain.links, "storages": chain.storages,
             "egress_lists": chain.egress, "dead_letters": chain.dlq, "concurrency": chain.concurrency,
-            "weight": chain.weight, "blocked": chain.blocked,
+            "weight": chain.weight, "blocked": chain.blocked, "stale": chain.stale,
             "paused": paused.as_ref().map(|paused| paused.len() == chain.ingress.len()),
             "paused_lists": paused,
             "rate": standing.as_ref().map(|standing| standing.rates.chain(chain.name.as_str())),

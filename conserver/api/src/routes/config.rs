@@ -58,7 +58,7 @@ pub(crate) async fn write(
         };
         let text = update::yaml(&value);
         let loaded = file.check_whole(&text);
-        let is_usable = loaded.plan.is_some() && !loaded.has_errors();
+        let is_usable = loaded.for_start(false).is_some();
         if is_usable && !dry_run {
             file.replace(&text)?;
         }

@@ -112,7 +112,7 @@ impl Site {
         conserver_storages::register(&mut registry);
         let vars: HashMap<String, String> =
             vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let file = ConfigFile { path, vars: Arc::new(vars), registry: Arc::new(registry) };
+        let file = ConfigFile { path, given: None, vars: Arc::new(vars), registry: Arc::new(registry) };
         let loaded = file.load().unwrap();
         let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.problems));
         let (parts, server) = match on {

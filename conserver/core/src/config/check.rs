@@ -44,5 +44,5 @@ pub(super) fn check(
     let chains = chains::check(&raw, &settings, &adapters, report);
     lint::lint(&raw, &chains, report);
     let Adapters { links, storages, .. } = adapters;
-    Some(Plan { dialect: report.dialect(), settings, chains, links, storages })
+    Some(Plan { dialect: report.dialect(), settings, chains, links, storages, mistakes: Vec::new() })
 }

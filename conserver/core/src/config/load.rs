@@ -10,20 +10,25 @@ use super::plan::{Dialect, Plan};
 use super::problem::{Problem, Severity};
 use super::redact;
 use super::report::Report;
+use super::rule::{self, Scope};
 use super::yaml::compose::{Composed, compose};
-use super::yaml::{Content, Node, Path, reference};
+use super::yaml::{Content, Mark, Node, Path, reference};
 use crate::registry::Registry;
 
 /// What came of a file.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The plan. It is there although there are errors where these only block some chains; it is absent where the file
-    /// does not say what is to be done.
+    /// What can be run of it, with the chains that a mistake stops marked; `None` where a mistake stops everything.
+    /// Whether to run it is [`Loaded::for_start`]'s and [`Loaded::for_reload`]'s to say.
     pub plan: Option<Plan>,
+    /// The same whatever is wrong, as long as it is known where its backend is.
+    pub(super) readable: Option<Plan>,
     /// Everything that is wrong or odd: first the environment, then the file from its top.
     pub problems: Vec<Problem>,
     /// The file as it is in effect, references resolved, with stars where secrets are: what may be shown.
     pub shown: Value,
+    /// Where links and storages stand in the file.
+    places: Vec<(Scope, Mark)>,
 }
 
 impl Loaded {
@@ -33,32 +38,58 @@ impl Loaded {
     }
 
     /// Builds every link and storage once, and drops it. What cannot be built although its options could be read is a
-    /// problem of the file, and leaves no plan: told now rather than by each process that begins to work.
+    /// mistake in that link or storage: told now rather than by each process that begins to work.
     pub fn try_build(mut self, file_name: &str, registry: &Registry) -> Self {
-        let Some(plan) = &self.plan else { return self };
-        let links = registry
-            .links_of(plan)
-            .filter_map(|(link, built)| Some((format!("links.{}", link.name), built.err()?)));
+        let Some(plan) = &self.readable else { return self };
+        let links = registry.links_of(plan).filter_map(|(link, built)| {
+            let used = plan.chains.iter().any(|chain| chain.links.contains(&link.name));
+            Some((Scope::Link(link.name.to_string()), used, built.err()?))
+        });
         let storages = registry.storages_of(plan).filter_map(|(storage, built)| {
-            Some((format!("storages.{}", storage.adapter.name), built.err()?))
+            // The read path asks storages that no chain writes to.
+            Some((Scope::Storage(storage.adapter.name.to_string()), true, built.err()?))
         });
         let unbuildable: Vec<Problem> = links
             .chain(storages)
-            .map(|(path, error)| Problem {
-                severity: Severity::Error,
-                file: file_name.to_owned(),
-                line: 0,
-                column: 0,
-                path,
-                message: error.chain(),
-                hint: None,
+            .map(|(scope, used, error)| {
+                let (section, name) = match &scope {
+                    Scope::Link(name) => ("links", name),
+                    Scope::Storage(name) | Scope::Chain(name) => ("storages", name),
+                    Scope::Everything => unreachable!("adapters have names"),
+                };
+                let place = self.places.iter().find(|(of, _)| *of == scope);
+                let mark = place.map(|(_, mark)| *mark).unwrap_or_default();
+                // The Python server never looks at what no chain uses.
+                let harmless = !used && plan.dialect == Dialect::Reference;
+                Problem {
+                    severity: if harmless { Severity::Warning } else { Severity::Error },
+                    file: file_name.to_owned(),
+                    line: mark.line,
+                    column: mark.column,
+                    path: format!("{section}.{name}"),
+                    message: error.chain(),
+                    hint: None,
+                    scope,
+                }
             })
             .collect();
-        if !unbuildable.is_empty() {
-            self.plan = None;
-            self.problems.extend(unbuildable);
+        for problem in unbuildable {
+            // A warning that says the same is the same thing said twice.
+            self.problems.retain(|told| {
+                told.is_error() || told.scope != problem.scope || !problem.message.contains(&told.message)
+            });
+            self.problems.push(problem);
         }
+        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        self.block();
         self
+    }
+
+    /// Keeps what is wrong out of what may be run.
+    fn block(&mut self) {
+        for plan in [&mut self.plan, &mut self.readable].into_iter().flatten() {
+            rule::block(plan, &self.problems);
+        }
     }
 }
 
@@ -76,8 +107,9 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
                 path: String::new(),
                 message: unreadable.message,
                 hint: None,
+                scope: Scope::Everything,
             };
-            return Loaded { plan: None, problems: vec![problem], shown: Value::Null };
+            return Loaded::unreadable(vec![problem]);
         }
     };
     let directory = FilePath::new(file_name).parent().unwrap_or(FilePath::new(""));
@@ -90,14 +122,51 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
     for reference in dangling {
         report.quirk(&reference.path, reference.message).hint = reference.hint;
     }
-    if !matches!(root.content, Content::Map(_) | Content::Null) {
-        report.error(&Path::root(), "the file has to be a map of sections, such as `chains:`");
-        let (problems, _) = report.finish();
-        return Loaded { plan: None, problems, shown: Value::Null };
+    if root.is_null() {
+        report
+            .error(&Path::root(), "the file is empty, or of comments alone")
+            .hint("an instance with nothing to do is `chains: {}`");
+        return Loaded::unreadable(report.finish());
     }
-    let plan = check(file_name, env, registry, &mut report);
-    let (problems, is_usable) = report.finish();
-    Loaded { plan: plan.filter(|_| is_usable), problems, shown: redact::file(&root) }
+    if !matches!(root.content, Content::Map(_)) {
+        report.error(&Path::root(), "the file has to be a map of sections, such as `chains:`");
+        return Loaded::unreadable(report.finish());
+    }
+    let readable = check(file_name, env, registry, &mut report);
+    let problems = report.finish();
+    let nothing_runs = problems.iter().any(Problem::stops_everything);
+    let is_lost = |problem: &Problem| {
+        problem.stops_everything() && BACKEND.iter().any(|key| problem.path.starts_with(key))
+    };
+    let readable = readable.filter(|_| !problems.iter().any(is_lost));
+    let mut loaded = Loaded {
+        plan: readable.clone().filter(|_| !nothing_runs),
+        readable,
+        problems,
+        shown: redact::file(&root),
+        places: places(&root),
+    };
+    loaded.block();
+    loaded
+}
+
+/// What says where the backend is, in the file and in the environment.
+const BACKEND: &[&str] = &["conserver", "redis", "data_dir", "REDIS_URL", "CONSERVER_DATA_DIR"];
+
+impl Loaded {
+    fn unreadable(problems: Vec<Problem>) -> Self {
+        Self { plan: None, readable: None, problems, shown: Value::Null, places: Vec::new() }
+    }
+}
+
+fn places(root: &Node) -> Vec<(Scope, Mark)> {
+    let mut places = Vec::new();
+    for section in ["links", "storages"] {
+        let entries = root.get(section).into_iter().flat_map(Node::entries);
+        places
+            .extend(entries.map(|entry| (Scope::of(&Path::root().key(section).key(&entry.key)), entry.mark)));
+    }
+    places
 }
 
 /// Which dialect a file says it is in.

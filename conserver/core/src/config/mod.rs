@@ -19,6 +19,7 @@ pub mod problem;
 mod raw;
 pub mod redact;
 mod report;
+pub mod rule;
 mod schema;
 pub mod settings;
 pub mod update;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use conserver_vcon::BodyShape;
 
+use super::rule::Mistake;
 use super::settings::Settings;
 use crate::policy::PolicyOptions;
 use crate::{ChainName, LinkName, QueueName, StorageName};
@@ -22,6 +23,8 @@ pub struct Plan {
     pub links: Vec<AdapterPlan<LinkName>>,
     /// Storages that chains use or the file declares.
     pub storages: Vec<StoragePlan>,
+    /// What keeps chains from being run as the file says: one for each such chain.
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Plan {
@@ -85,8 +88,10 @@ pub struct ChainPlan {
     pub retry: RedeliveryOptions,
     /// What a storage that refuses a vCon for good means for the chain.
     pub on_storage_error: OnStorageError,
-    /// Why this chain is not run, where a module it needs is not in this build.
+    /// Why this chain is not run: a mistake in it, or in a link or storage that it needs. Its ids wait.
     pub blocked: Option<String>,
+    /// Why this chain still runs in the form that an earlier file gave it: what is wrong with today's.
+    pub stale: Option<String>,
 }
 
 /// Redelivery of failed runs, through the queue.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::rule::Scope;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,6 +33,8 @@ pub struct Problem {
     pub message: String,
     /// The way out.
     pub hint: Option<String>,
+    /// What it concerns: see [`Scope`].
+    pub scope: Scope,
 }
 
 impl Problem {
@@ -43,6 +47,22 @@ impl Problem {
     /// Whether it has to be repaired.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+
+    /// Whether it leaves nothing that could be run.
+    pub fn stops_everything(&self) -> bool {
+        self.is_error() && self.scope == Scope::Everything
+    }
+
+    /// Whether it says what another says, perhaps of another line.
+    pub fn says_as(&self, other: &Self) -> bool {
+        (self.severity, &self.path, &self.message) == (other.severity, &other.path, &other.message)
+    }
+
+    /// Its text with its line, for a place that shows nothing else of it.
+    pub(crate) fn at_its_place(&self) -> String {
+        let line = if self.line > 0 { format!("line {}: ", self.line) } else { String::new() };
+        format!("{line}{}: {}", self.path, self.message)
     }
 
     fn line_of_text(&self) -> String {
@@ -112,6 +132,7 @@ mod tests {
             path: "chains.main.links[2]".to_owned(),
             message: "no link named `transcirbe`".to_owned(),
             hint: Some("did you mean `transcribe`?".to_owned()),
+            scope: Scope::Chain("main".to_owned()),
         };
         assert_eq!(
             problem.to_string(),
@@ -135,6 +156,7 @@ mod tests {
             path: "LOG_LEVEL".to_owned(),
             message: "has no effect".to_owned(),
             hint: None,
+            scope: Scope::Everything,
         };
         assert_eq!(problem.to_string(), "environment: warning: LOG_LEVEL: has no effect");
     }

@@ -1,4 +1,4 @@
-//! Collects problems, each at its place, and knows whether they leave a plan.
+//! Collects problems, each at its place.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::coerce::DurationText;
 use super::nearest;
 use super::plan::Dialect;
 use super::problem::{Problem, Severity};
+use super::rule::Scope;
 use super::yaml::decode::{Flaw, UnknownKey};
 use super::yaml::{Mark, Node, Path};
 
@@ -15,15 +16,13 @@ pub(crate) struct Report<'a> {
     dialect: Dialect,
     root: &'a Node,
     problems: Vec<Problem>,
-    /// Whether something is wrong that leaves no plan.
-    fatal: bool,
     /// Where values are wrong: what refers to them is a consequence.
     wrong: Vec<Path>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str, dialect: Dialect, root: &'a Node) -> Self {
-        Self { file, dialect, root, problems: Vec::new(), fatal: false, wrong: Vec::new() }
+        Self { file, dialect, root, problems: Vec::new(), wrong: Vec::new() }
     }
 
     /// Which dialect is read.
@@ -41,14 +40,8 @@ impl<'a> Report<'a> {
         self.push(Severity::Warning, path, self.root.mark_of(path), message.into())
     }
 
-    /// Something that leaves no plan.
+    /// Something that has to be repaired. What it stops follows from its place.
     pub(crate) fn error(&mut self, path: &Path, message: impl Into<String>) -> &mut Problem {
-        self.fatal = true;
-        self.push(Severity::Error, path, self.root.mark_of(path), message.into())
-    }
-
-    /// Something that blocks a chain and leaves the others.
-    pub(crate) fn blocking(&mut self, path: &Path, message: impl Into<String>) -> &mut Problem {
         self.push(Severity::Error, path, self.root.mark_of(path), message.into())
     }
 
@@ -63,7 +56,6 @@ impl<'a> Report<'a> {
             Dialect::Reference => Severity::Warning,
             Dialect::Ours => Severity::Error,
         };
-        self.fatal |= severity == Severity::Error;
         self.push(severity, path, mark, message)
     }
 
@@ -74,7 +66,6 @@ impl<'a> Report<'a> {
         name: &str,
         message: impl Into<String>,
     ) -> &mut Problem {
-        self.fatal |= severity == Severity::Error;
         let problem = self.push(severity, &Path::root(), Mark::default(), message.into());
         problem.file = "environment".to_owned();
         problem.path = name.to_owned();
@@ -84,7 +75,6 @@ impl<'a> Report<'a> {
     /// What decoding a part of the tree found wrong.
     pub(crate) fn flaws(&mut self, flaws: Vec<Flaw>) {
         for flaw in flaws {
-            self.fatal = true;
             self.push(Severity::Error, &flaw.path, flaw.mark, flaw.message).hint = flaw.hint;
             self.wrong.push(flaw.path);
         }
@@ -121,11 +111,11 @@ impl<'a> Report<'a> {
         text.value
     }
 
-    /// The problems in the order of the file, and whether they leave a plan.
-    pub(crate) fn finish(mut self) -> (Vec<Problem>, bool) {
+    /// The problems in the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| (problem.line, problem.column));
         self.problems.dedup();
-        (self.problems, !self.fatal)
+        self.problems
     }
 
     fn push(&mut self, severity: Severity, path: &Path, mark: Mark, message: String) -> &mut Problem {
@@ -137,6 +127,7 @@ impl<'a> Report<'a> {
             path: path.to_string(),
             message,
             hint: None,
+            scope: Scope::of(path),
         });
         self.problems.last_mut().expect("one was pushed in the line above")
     }

@@ -41,6 +41,7 @@ impl Workshop {
             retry: RedeliveryOptions::default(),
             on_storage_error: OnStorageError::Continue,
             blocked: None,
+            stale: None,
         };
         let shelf = Shelf::default();
         shelf.put("a", PLAIN);

@@ -195,7 +195,7 @@ fn settings_come_from_the_environment() {
     let directory = std::env::temp_dir().join(format!("conserver-tokens-{}", std::process::id()));
     std::fs::write(&directory, "one\n\n two \n").unwrap();
     let loaded = with(
-        "",
+        "chains: {}",
         &[
             ("REDIS_URL", "rediss://u:p@h:1/2"),
             ("CONSERVER_WORKERS", " 4 "),
@@ -229,7 +229,7 @@ fn settings_come_from_the_environment() {
 #[test]
 fn a_wrong_variable_is_a_problem_and_never_a_panic() {
     let loaded = with(
-        "",
+        "chains: {}",
         &[
             ("CONSERVER_WORKERS", "many"),
             ("CONSERVER_VCON_CONCURRENCY", "0"),

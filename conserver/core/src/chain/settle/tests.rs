@@ -33,6 +33,7 @@ fn plan() -> ChainPlan {
         },
         on_storage_error: OnStorageError::Continue,
         blocked: None,
+        stale: None,
     }
 }
 

@@ -137,7 +137,7 @@ impl One<'_> {
     /// Something without which it cannot be built: it blocks the chains that use it, if there are any.
     fn fault(&self, path: &Path, message: &str, hint: Option<String>, report: &mut Report<'_>) {
         let problem = if self.is_used {
-            report.blocking(path, format!("{message}; the chains that use it do not run, their ids wait"))
+            report.error(path, format!("{message}; the chains that use it do not run, their ids wait"))
         } else {
             report.warning(path, message)
         };

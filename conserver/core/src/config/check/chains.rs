@@ -54,21 +54,29 @@ fn is_stopped(chain: &RawChain, dialect: Dialect) -> bool {
     dialect == Dialect::Ours && chain.enabled.is_some_and(|enabled| !enabled.0)
 }
 
-/// A list belongs to one chain: to the last that names it, as in the Python server.
+/// A list belongs to one chain: to the last that names it, as in the Python server. In our dialect, where that is a mistake,
+/// to the first: the chain that came to it later is the one to be mended.
 fn give_each_list_one_owner(plans: &mut [ChainPlan], report: &mut Report<'_>) {
     let mut owner: HashMap<QueueName, usize> = HashMap::new();
     let mut ceded = Vec::new();
     for index in 0..plans.len() {
         for list in plans[index].ingress.clone() {
-            let Some(earlier) = owner.insert(list.clone(), index) else { continue };
-            plans[earlier].ingress.retain(|kept| *kept != list);
-            ceded.push((earlier, list.clone()));
-            let (loser, winner) = (plans[earlier].name.clone(), plans[index].name.clone());
-            let path = Path::root().key("chains").key(winner.as_str()).key("ingress_lists");
+            let Some(earlier) = owner.get(&list).copied() else {
+                owner.insert(list, index);
+                continue;
+            };
+            let is_ours = report.dialect() == Dialect::Ours;
+            let (loser, winner, which) =
+                if is_ours { (index, earlier, "first") } else { (earlier, index, "last") };
+            owner.insert(list.clone(), winner);
+            let (one, other) = (plans[earlier].name.clone(), plans[index].name.clone());
+            let path = Path::root().key("chains").key(other.as_str()).key("ingress_lists");
             let path = item(&path, list.as_str(), report);
             let message =
-                format!("the list `{list}` is named by `{loser}` and by `{winner}`; the last chain gets it");
+                format!("the list `{list}` is named by `{one}` and by `{other}`; the {which} chain gets it");
             report.quirk(&path, message).hint("give each chain a list of its own");
+            plans[loser].ingress.retain(|kept| *kept != list);
+            ceded.push((loser, list));
         }
     }
     for (loser, list) in ceded {
@@ -118,6 +126,7 @@ impl One<'_> {
                 Some(OnStorageErrorWord::Continue) | None => OnStorageError::Continue,
             },
             blocked: self.blocked,
+            stale: None,
         }
     }
 
@@ -145,7 +154,7 @@ impl One<'_> {
             };
             let path = item(&self.path.key(key), list, report);
             let message = refused.to_string();
-            report.blocking(&path, message.clone()).hint("the chain does not run, its ids wait");
+            report.error(&path, message.clone()).hint("the chain does not run, its ids wait");
             self.blocked.get_or_insert(message);
         }
         (ingress.iter().map(QueueName::new).collect(), egress.iter().map(QueueName::new).collect())
@@ -196,7 +205,7 @@ impl One<'_> {
                     || format!("declare it under `{section}:`; the chain does not run, its ids wait"),
                     |near| format!("did you mean `{near}`? the chain does not run, its ids wait"),
                 );
-                report.blocking(&path, message).hint(hint);
+                report.error(&path, message).hint(hint);
             }
         }
     }
