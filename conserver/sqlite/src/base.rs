@@ -79,6 +79,7 @@ impl Place {
 
     /// A connection that writes. Makes folder and file where they are missing, and lifts an older format.
     pub(crate) async fn writer(&self) -> Result<SqliteConnection> {
+        self.may_be_made()?;
         std::fs::create_dir_all(&self.directory).map_err(|cause| {
             Error::new(
                 ErrorKind::Unavailable,

@@ -46,23 +46,19 @@ impl Keeper {
             })?,
         };
         let result = runtime.block_on(async {
-            let session = match &mut self.session {
-                Some(session) => session,
-                empty => {
-                    let mut session = Session::new(self.place.writer().await?);
-                    // A lease is worth nothing after a power cut.
-                    session.run(sql("PRAGMA synchronous = NORMAL")).await?;
-                    empty.insert(session)
-                }
-            };
+            let session = Session::kept(&mut self.session, &self.place).await?;
+            if session.synced {
+                // A lease is worth nothing after a power cut.
+                session.run(sql("PRAGMA synchronous = NORMAL")).await?;
+                session.synced = false;
+            }
             begin(session).await?;
             let done = work(session).await?;
             commit(session, &self.bell).await?;
             Ok(done)
         });
         if result.is_err() {
-            // Whatever state it is in, a new one is in none.
-            self.session = None;
+            Session::give_up(&mut self.session);
         }
         self.runtime = Some(runtime);
         result.map_err(|error: Error| error.context(doing))

@@ -20,6 +20,7 @@ mod lists;
 mod obstacle;
 mod options;
 mod place;
+mod presence;
 mod queue;
 mod recover;
 mod session;

@@ -1,7 +1,7 @@
 //! The queue: what it holds, and the contract, each method in the file of its subject.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +24,7 @@ use crate::error::classify;
 use crate::lease::Keeper;
 use crate::obstacle::Watch;
 use crate::options::SqliteOptions;
+use crate::presence::Identity;
 use crate::session::Session;
 use crate::settle::Terms;
 use crate::writer::{Keep, Writer};
@@ -50,7 +51,8 @@ pub struct SqliteQueue {
 /// The connections of a process.
 pub(crate) struct Base {
     pub(crate) writer: Writer,
-    readers: SqlitePool,
+    readers: Mutex<(Identity, SqlitePool)>,
+    place: Place,
     bell: Bell,
     ear: OnceLock<Option<Ear>>,
 }
@@ -83,7 +85,9 @@ impl SqliteQueue {
                 .map_err(|cause| Error::new(ErrorKind::Unavailable, "cannot start a thread").source(cause))?;
             // Readers need the file to be there.
             writer.write(Keep::Soon, |_| Box::pin(async { Ok(()) })).await?;
-            Ok(Base { writer, readers: self.place.readers(), bell: self.bell.clone(), ear: OnceLock::new() })
+            let place = self.place.clone();
+            let readers = Mutex::new((place.lies_there().ok_or_else(|| place.gone())?, place.readers()));
+            Ok(Base { writer, readers, place, bell: self.bell.clone(), ear: OnceLock::new() })
         };
         self.base.get_or_try_init(open).await
     }
@@ -105,9 +109,17 @@ impl SqliteQueue {
 }
 
 impl Base {
-    /// A connection to read with: it sees all that was committed.
+    /// A connection to read with: it sees all that was committed to the file that lies there now.
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
-        self.readers.acquire().await.map_err(|error| classify("read the database", error))
+        let found = self.place.lies_there().ok_or_else(|| self.place.gone())?;
+        let pool = {
+            let mut readers = self.readers.lock().expect("no panic while held");
+            if readers.0 != found {
+                *readers = (found, self.place.readers());
+            }
+            readers.1.clone()
+        };
+        pool.acquire().await.map_err(|error| classify("read the database", error))
     }
 
     /// Begins to listen; must be called inside the runtime.

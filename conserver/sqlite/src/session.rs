@@ -4,8 +4,10 @@ use conserver_core::{Error, Result};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqliteConnection};
 
+use crate::base::Place;
 use crate::clock;
 use crate::error::classify;
+use crate::presence::Presence;
 
 /// A connection, and what this transaction is about.
 pub(crate) struct Session {
@@ -14,14 +16,46 @@ pub(crate) struct Session {
     pub(crate) now: i64,
     /// Whether ids came onto lists, so that somebody has to be woken after the commit.
     pub(crate) rings: bool,
+    /// Whether each commit waits for the disk.
+    pub(crate) synced: bool,
+    place: Place,
+    opened: Presence,
 }
 
 /// A statement with its values.
 pub(crate) type Statement<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 impl Session {
-    pub(crate) fn new(db: SqliteConnection) -> Self {
-        Self { db, now: 0, rings: false }
+    /// The session that is kept here; a new one where there is none, or the file was replaced. One whose file was
+    /// removed stays, and the file with it: only a restart makes a new one.
+    pub(crate) async fn kept<'s>(kept: &'s mut Option<Self>, place: &Place) -> Result<&'s mut Self> {
+        if let Some(Err(gone)) = kept.as_ref().map(Self::is_in_place) {
+            tracing::error!("{}", gone.chain());
+            Self::give_up(kept);
+            if kept.is_some() {
+                return Err(gone);
+            }
+        }
+        match kept {
+            Some(session) => Ok(session),
+            none => {
+                let db = place.writer().await?;
+                let (place, opened) = (place.clone(), place.presence());
+                Ok(none.insert(Self { db, now: 0, rings: false, synced: true, place, opened }))
+            }
+        }
+    }
+
+    /// After an error: whatever state it is in, a new one is in none.
+    pub(crate) fn give_up(kept: &mut Option<Self>) {
+        if kept.as_ref().is_some_and(|session| session.place.lies_there().is_some()) {
+            *kept = None;
+        }
+    }
+
+    /// Fails where what is written here would be found by nobody.
+    pub(crate) fn is_in_place(&self) -> Result<()> {
+        self.place.still_has(self.opened)
     }
 
     /// Begins: nobody else writes until it ends. The driver's error where somebody else does.

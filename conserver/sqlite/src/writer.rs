@@ -83,7 +83,7 @@ impl Writer {
     pub(crate) fn start(place: Place, bell: Bell) -> std::io::Result<Self> {
         let (jobs, received) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = Thread { place, bell, session: None, synced: true };
+        let thread = Thread { place, bell, session: None };
         std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || runtime.block_on(thread.run(received)))?;
@@ -111,8 +111,6 @@ struct Thread {
     place: Place,
     bell: Bell,
     session: Option<Session>,
-    /// Whether the connection waits for the disk with each commit.
-    synced: bool,
 }
 
 impl Thread {
@@ -121,8 +119,7 @@ impl Thread {
         while jobs.recv_many(&mut group, MOST).await > 0 {
             let result = self.transact(&mut group).await;
             if result.is_err() {
-                // Whatever state it is in, a new one is in none.
-                self.session = None;
+                Session::give_up(&mut self.session);
             }
             for job in group.drain(..) {
                 job.work.end(result.as_ref().copied().map_err(shared));
@@ -131,16 +128,12 @@ impl Thread {
     }
 
     async fn transact(&mut self, group: &mut [Job]) -> Result<()> {
-        if self.session.is_none() {
-            self.session = Some(Session::new(self.place.writer().await?));
-            self.synced = true;
-        }
-        let Some(session) = &mut self.session else { return Err(ended()) };
+        let session = Session::kept(&mut self.session, &self.place).await?;
         let durable = group.iter().any(|job| job.keep == Keep::Durable);
-        if durable != self.synced {
+        if durable != session.synced {
             let pragma = if durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
             session.run(sqlx::query(pragma)).await?;
-            self.synced = durable;
+            session.synced = durable;
         }
         begin(session).await?;
         for job in group {
@@ -162,9 +155,10 @@ pub(crate) async fn begin(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Ends it, and wakes those who wait for what it brought.
+/// Ends it, and wakes those who wait for what it brought. What went into a file that is gone was not kept.
 pub(crate) async fn commit(session: &mut Session, bell: &Bell) -> Result<()> {
     session.run(sqlx::query("COMMIT")).await?;
+    session.is_in_place()?;
     if session.rings {
         bell.ring();
     }

@@ -127,3 +127,50 @@ async fn a_folder_that_belongs_to_others_is_told() {
     assert!(advice[0].advice.contains("CONSERVER_DATA_DIR"), "{advice:?}");
     assert!(queue.workers().await.expect_err("there is no folder").is_unavailable());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_removed_takes_nothing_more_and_no_other_is_made_beside_it() {
+    let bench = Bench::new().await;
+    push(&bench.queue(), "in", &["before"]).await;
+    let mut lease = bench.queue().keeper(&worker(&bench.queue()).await).unwrap();
+    for file in ["conserver.db", "conserver.db-wal", "conserver.db-shm"] {
+        std::fs::remove_file(bench.folder.path().join(file)).unwrap();
+    }
+    for _ in 0..2 {
+        let push = bench.sqlite.push(&"in".into(), &["a".into()]).await.expect_err("nobody will find it");
+        assert!(
+            push.is_unavailable() && push.chain().contains("was removed while it was in use"),
+            "{}",
+            push.chain()
+        );
+        let read = bench.sqlite.peek(&"in".into(), 9).await.expect_err("nothing is there");
+        assert!(read.is_unavailable() && read.chain().contains("was removed"), "{}", read.chain());
+    }
+    let renewed = std::thread::spawn(move || lease.renew(Duration::ZERO)).join().unwrap();
+    assert!(renewed.is_err_and(|error| error.is_unavailable()));
+    let other =
+        bench.other().push(&"in".into(), &["b".into()]).await.expect_err("somebody uses the other one");
+    let user = format!("process {} uses it", std::process::id());
+    assert!(other.is_unavailable() && other.chain().contains(&user), "{}", other.chain());
+    assert!(!bench.folder.path().join("conserver.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_replaced_is_told_and_the_new_one_taken_up() {
+    let bench = Bench::new().await;
+    push(&bench.queue(), "in", &["a"]).await;
+    bench.change("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    let file = |name: &str| bench.folder.path().join(name);
+    std::fs::copy(file("conserver.db"), file("copy")).unwrap();
+    push(&bench.queue(), "in", &["gone with the file"]).await;
+    for log in ["conserver.db-wal", "conserver.db-shm"] {
+        std::fs::remove_file(file(log)).unwrap();
+    }
+    std::fs::rename(file("copy"), file("conserver.db")).unwrap();
+    let there = async |queue: &SqliteQueue| queue.peek(&"in".into(), 9).await;
+    assert_eq!(there(&bench.sqlite).await.unwrap(), ["a".into()]);
+    bench.sqlite.push(&"in".into(), &["b".into()]).await.unwrap();
+    for queue in [&bench.sqlite, &bench.other()] {
+        assert_eq!(there(queue).await.unwrap(), ["a".into(), "b".into()]);
+    }
+}
