@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use conserver_core::QueueName;
-use conserver_core::vcon::{Vcon, VconId};
+use conserver_core::intake::{Arrival, Target};
+use conserver_core::store::IndexKeys;
+use conserver_core::vcon::{Vcon, VconId, View};
 use serde_json::json;
 
 use super::Instance;
@@ -13,8 +14,9 @@ use crate::exit::Exit;
 use crate::output;
 use crate::wiring::Wiring;
 
-/// Ids are pushed in batches of this many.
+/// What is written in one step at most: ids, and vCons with their bytes. One step is one wait for the disk.
 const BATCH: usize = 500;
+const BYTES: usize = 4 << 20;
 /// More items than this get a progress bar.
 const MANY: usize = 10;
 
@@ -22,53 +24,104 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &PushArgs) -> anyhow::
     anyhow::ensure!(!args.ids || args.list.is_some(), "--ids needs a list: -l LIST");
     super::block_on(async {
         let instance = Instance::open(wiring, global)?;
-        let list = args.list.as_ref();
         let progress = output::progress(args.items.len(), MANY);
-        let mut ids = Vec::new();
-        let mut failures = Vec::new();
+        let mut push = Push { instance: &instance, args, batch: Vec::new(), bytes: 0, done: Done::default() };
         for item in &args.items {
-            match store(&instance, args, item).await {
-                Ok(id) => ids.push(id),
-                // A file that cannot be read costs the others nothing; a server that is away ends it.
-                Err(error) => match error.downcast_ref::<conserver_core::Error>() {
-                    Some(cause) if cause.is_unavailable() => return Err(error),
-                    _ => failures.push((item.clone(), format!("{error:#}"))),
-                },
-            }
+            push.take(item).await?;
             progress.inc(1);
         }
-        let mut length = None;
-        if let Some(list) = list {
-            for batch in ids.chunks(BATCH) {
-                length = Some(instance.backend.queue.push(list, batch).await?);
+        push.flush().await?;
+        let mut done = push.done;
+        if let Some(list) = &args.list {
+            if args.ids {
+                for batch in done.ids.chunks(BATCH) {
+                    done.length = Some(instance.backend.queue.push(list, batch).await?);
+                }
+            } else if !done.ids.is_empty() {
+                done.length = Some(instance.backend.intake.length(list).await?);
             }
         }
         progress.finish_and_clear();
-        report(args, list, &ids, &failures, length)?;
-        Ok(if failures.is_empty() { Exit::Ok } else { Exit::Failed })
+        report(args, &done)?;
+        Ok(if done.failures.is_empty() { Exit::Ok } else { Exit::Failed })
     })
 }
 
-/// Stores one file, or takes the argument for an id.
-async fn store(instance: &Instance, args: &PushArgs, item: &str) -> anyhow::Result<VconId> {
-    if args.ids {
-        return Ok(VconId::new(item));
-    }
-    let json = super::read_input(item)?;
-    let settings = &instance.plan.settings;
-    let vcon = Vcon::from_json(Bytes::from(json), &settings.limits())?;
-    let ttl = args.ttl.or(settings.vcon_expiry).filter(|ttl| *ttl != Duration::ZERO);
-    instance.backend.store.put(&vcon, ttl).await?;
-    Ok(vcon.id().clone())
+/// What became of the arguments.
+#[derive(Default)]
+struct Done {
+    ids: Vec<VconId>,
+    /// Arguments, and why they were not pushed.
+    failures: Vec<(String, String)>,
+    /// How long the list is now.
+    length: Option<u64>,
 }
 
-fn report(
-    args: &PushArgs,
-    list: Option<&QueueName>,
-    ids: &[VconId],
-    failures: &[(String, String)],
-    length: Option<u64>,
-) -> anyhow::Result<()> {
+/// vCons on their way: they gather until they are worth a step.
+struct Push<'a> {
+    instance: &'a Instance,
+    args: &'a PushArgs,
+    batch: Vec<(&'a str, Arrival)>,
+    bytes: usize,
+    done: Done,
+}
+
+impl<'a> Push<'a> {
+    /// Takes one argument. A file that cannot be read costs the others nothing.
+    async fn take(&mut self, item: &'a str) -> anyhow::Result<()> {
+        if self.args.ids {
+            self.done.ids.push(VconId::new(item));
+            return Ok(());
+        }
+        match self.arrival(item) {
+            Ok(arrival) => {
+                self.bytes += arrival.json.len();
+                self.batch.push((item, arrival));
+            }
+            Err(error) => self.done.failures.push((item.to_owned(), format!("{error:#}"))),
+        }
+        if self.batch.len() == BATCH || self.bytes > BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    fn arrival(&self, item: &str) -> anyhow::Result<Arrival> {
+        let json = super::read_input(item)?;
+        let settings = &self.instance.plan.settings;
+        let vcon = Vcon::from_json(Bytes::from(json), &settings.limits())?;
+        Ok(Arrival {
+            id: vcon.id().clone(),
+            json: vcon.render(View::Stored),
+            keys: IndexKeys::of(&vcon),
+            ttl: self.args.ttl.or(settings.vcon_expiry).filter(|ttl| *ttl != Duration::ZERO),
+            lists: self.args.list.iter().cloned().map(Target::new).collect(),
+            context: None,
+            once: None,
+        })
+    }
+
+    /// Writes what has gathered. A server that is away ends the command.
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        self.bytes = 0;
+        let (items, arrivals): (Vec<&str>, Vec<Arrival>) = self.batch.drain(..).unzip();
+        if arrivals.is_empty() {
+            return Ok(());
+        }
+        let accepted = self.instance.backend.intake.accept(&arrivals).await;
+        for ((item, arrival), accepted) in items.into_iter().zip(arrivals).zip(accepted) {
+            match accepted {
+                Ok(_) => self.done.ids.push(arrival.id),
+                Err(error) if error.is_unavailable() => return Err(error.into()),
+                Err(error) => self.done.failures.push((item.to_owned(), error.chain())),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report(args: &PushArgs, Done { ids, failures, length }: &Done) -> anyhow::Result<()> {
+    let list = args.list.as_ref();
     if args.json {
         let failed: Vec<_> =
             failures.iter().map(|(item, error)| json!({"item": item, "error": error})).collect();
@@ -80,7 +133,7 @@ fn report(
     for (item, error) in failures {
         output::note(format!("error: {item}: {error}"));
     }
-    if let [id] = ids {
+    if let [id] = &ids[..] {
         output::line(id.as_str());
     }
     let what = if args.ids { "id" } else { "vCon" };
