@@ -105,9 +105,8 @@ fn errors(loaded: &Loaded) -> String {
 
 /// Loads `.env` of the working directory, as the Python server does; what is set already wins.
 pub(crate) fn dotenv() {
-    if let Err(problem) = env::load_dotenv(Path::new(".")) {
-        output::note(format!("warning: .env: {problem}"));
-    }
+    let odd = env::load_dotenv(Path::new(".")).unwrap_or_else(|problem| vec![problem]);
+    odd.iter().for_each(|problem| output::note(format!("warning: {problem}")));
 }
 
 fn file_of_environment() -> String {

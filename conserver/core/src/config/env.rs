@@ -34,23 +34,49 @@ impl Vars for HashMap<String, String> {
     }
 }
 
-/// Loads `.env` of `directory` into the environment of this process; variables that are set already win.
-/// `false` if there is none. To be called first of all, while the process has one thread.
+/// Loads `.env` of `directory` into the environment of this process; variables that are set already win. A line that
+/// cannot be read costs itself: answers a sentence about each, with its number. To be called first of all, while the process
+/// has one thread.
 ///
 /// # Errors
 /// The sentence for the operator, when the file is there and cannot be read.
-pub fn load_dotenv(directory: &Path) -> Result<bool, String> {
+pub fn load_dotenv(directory: &Path) -> Result<Vec<String>, String> {
     let file = directory.join(".env");
-    match dotenvy::from_path(&file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.not_found() => Ok(false),
-        // The driver's own text may quote the line, and with it a secret.
-        Err(dotenvy::Error::LineParse(_, offset)) => Err(format!(
-            "`{}` has a line that is no `NAME=value`, near its character {offset}",
-            file.display()
-        )),
-        Err(_) => Err(format!("`{}` cannot be read", file.display())),
+    // A Python environment may have this name, and opening a pipe would wait for somebody to write.
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(Vec::new());
     }
+    let bytes = std::fs::read(&file)
+        .map_err(|error| format!("`{}` cannot be read: {}", file.display(), error.kind()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut odd, mut at) = (Vec::new(), 0);
+    while at < lines.len() {
+        let count = lines_of_value(&lines[at..]);
+        let assignment = lines[at..at + count].join("\n");
+        // The parser's own text may quote the line, and with it a secret.
+        if dotenvy::from_read(assignment.as_bytes()).is_err() {
+            odd.push(format!("`{}` line {} is no `NAME=value`, and is passed over", file.display(), at + 1));
+            at += 1;
+        } else {
+            at += count;
+        }
+    }
+    Ok(odd)
+}
+
+/// How many lines the first assignment takes: more than one where a quote at the beginning of its value ends further down.
+fn lines_of_value(lines: &[&str]) -> usize {
+    let value = lines.first().and_then(|line| line.split_once('=')).map(|(_, value)| value.trim_start());
+    let Some(quote) = value.and_then(|value| value.chars().next()).filter(|c| matches!(c, '"' | '\'')) else {
+        return 1;
+    };
+    let opened = value.unwrap_or_default();
+    if opened[1..].contains(quote) {
+        return 1;
+    }
+    lines.iter().skip(1).position(|line| line.contains(quote)).map_or(1, |last| last + 2)
 }
 
 /// What a variable is about, for grouping in help and docs.
@@ -184,14 +210,21 @@ mod tests {
     fn a_variable_that_is_set_wins_over_the_dotenv_file() {
         let directory = std::env::temp_dir().join(format!("conserver-dotenv-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        assert_eq!(load_dotenv(&directory), Ok(false));
-        std::fs::write(directory.join(".env"), "PATH=nowhere\nCONSERVER_DOTENV_PROBE='a b'\n").unwrap();
-        assert_eq!(load_dotenv(&directory), Ok(true));
+        assert_eq!(load_dotenv(&directory), Ok(Vec::new()));
+        let text = "\u{feff}PATH=nowhere\r\nSECRET hunter2\nMOTD=it's\nCONSERVER_DOTENV_KEY=\"a\nb\"\n\
+                    OPEN='never closed\nCONSERVER_DOTENV_PROBE='a b'\n";
+        std::fs::write(directory.join(".env"), text).unwrap();
+        let odd = load_dotenv(&directory).unwrap();
         assert_eq!(Process.get("CONSERVER_DOTENV_PROBE").as_deref(), Some("a b"));
+        assert_eq!(Process.get("CONSERVER_DOTENV_KEY").as_deref(), Some("a\nb"));
         assert_ne!(Process.get("PATH").as_deref(), Some("nowhere"));
-        std::fs::write(directory.join(".env"), "SECRET hunter2\n").unwrap();
-        let error = load_dotenv(&directory).unwrap_err();
-        assert!(!error.contains("hunter2"), "{error}");
+        let numbers: Vec<_> =
+            odd.iter().map(|text| text.split("line ").nth(1).unwrap()[..1].to_owned()).collect();
+        assert_eq!(numbers, ["2", "3", "6"], "{odd:?}");
+        assert!(odd.iter().all(|text| !text.contains("hunter2")), "{odd:?}");
+        std::fs::remove_file(directory.join(".env")).unwrap();
+        std::fs::create_dir(directory.join(".env")).unwrap();
+        assert_eq!(load_dotenv(&directory), Ok(Vec::new()));
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -120,7 +120,12 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
         report.quirk_at(&path, mark, "the key is here twice; the last one counts".to_owned());
     }
     for reference in dangling {
-        report.quirk(&reference.path, reference.message).hint = reference.hint;
+        let problem = if reference.foreign {
+            report.warning(&reference.path, reference.message)
+        } else {
+            report.quirk(&reference.path, reference.message)
+        };
+        problem.hint = reference.hint;
     }
     if root.is_null() {
         report

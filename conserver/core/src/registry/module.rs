@@ -31,6 +31,8 @@ pub(crate) struct Checked {
     pub(crate) unknown: Vec<UnknownKey>,
     /// What the kind itself says about options that parsed.
     pub(crate) sentences: Vec<String>,
+    /// Values of references that are meant as plain scalars.
+    pub(crate) scalars: Vec<Path>,
 }
 
 /// What a module name of the file means.
@@ -157,7 +159,7 @@ fn check<T: serde::de::DeserializeOwned>(
         Some(options) if decoded.flaws.is_empty() => sentences(options),
         _ => Vec::new(),
     };
-    Checked { flaws: decoded.flaws, unknown: decoded.unknown, sentences }
+    Checked { flaws: decoded.flaws, unknown: decoded.unknown, sentences, scalars: decoded.scalars }
 }
 
 /// Options of a plan, which were looked at when the plan was made.

@@ -75,7 +75,7 @@ impl One<'_> {
         find: impl Fn(&str) -> Found<'r, T>,
         report: &mut Report<'_>,
     ) -> (AdapterPlan<Name>, Option<String>) {
-        let node = self.options(report);
+        let mut node = self.options(report);
         let mut plan = AdapterPlan {
             name,
             kind: None,
@@ -96,6 +96,10 @@ impl One<'_> {
                 let path = self.path.key("options");
                 if !report.is_wrong(&path) {
                     let checked = (module.check)(&node, &path);
+                    for scalar in checked.scalars.iter().filter_map(|scalar| scalar.below(&path)) {
+                        node.plain_at(&scalar);
+                    }
+                    plan.options = node.to_json();
                     // The Python server never looks at what no chain uses.
                     if self.is_used || report.dialect() == Dialect::Ours {
                         report.flaws(checked.flaws);

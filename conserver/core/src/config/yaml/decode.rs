@@ -1,7 +1,8 @@
 //! A part of the tree as a Rust type, with everything that is wrong on the way.
 //!
 //! serde stops at the first error. So what is wrong is noted, taken out, and the rest is read again, until the rest is
-//! right. Keys that a struct does not know are noted and passed over; serde itself says which keys a struct knows,
+//! right. What a reference brought is text; where text is not what is wanted, it is read again as the plain scalar that
+//! it could be. Keys that a struct does not know are noted and passed over; serde itself says which keys a struct knows,
 //! aliases included, so there is no second list of them.
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ use serde::forward_to_deserialize_any;
 use super::decode_error::DecodeError;
 use super::node::{Content, Entry, Mark, Node};
 use super::path::Path;
+use super::scalar;
 use crate::config::redact::is_secret_name;
 
 /// More than this many wrong values in one part are not looked for.
@@ -30,6 +32,8 @@ pub(crate) struct Decoded<T> {
     pub(crate) flaws: Vec<Flaw>,
     /// Keys that nobody knows.
     pub(crate) unknown: Vec<UnknownKey>,
+    /// Values of references that are meant as plain scalars: see [`Node::plain_at`].
+    pub(crate) scalars: Vec<Path>,
 }
 
 /// One value that is wrong.
@@ -53,11 +57,12 @@ pub(crate) struct UnknownKey {
 
 /// Reads `node`, which stands at `path`, as a `T`.
 pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &Path) -> Decoded<T> {
-    let mut decoded = Decoded { value: None, flaws: Vec::new(), unknown: Vec::new() };
+    let mut decoded = Decoded { value: None, flaws: Vec::new(), unknown: Vec::new(), scalars: Vec::new() };
     let mut skipped = HashSet::new();
     let mut told = HashSet::new();
+    let mut scalars = HashSet::new();
     loop {
-        let notes = Notes { skipped: &skipped, unknown: RefCell::default() };
+        let notes = Notes { skipped: &skipped, scalars: &scalars, unknown: RefCell::default() };
         let result = T::deserialize(Decoder { node, path: path.clone(), notes: &notes });
         let unknown = notes.unknown.into_inner().into_iter();
         decoded.unknown.extend(unknown.filter(|unknown| told.insert(unknown.path.clone())));
@@ -69,6 +74,11 @@ pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &Path) -> Decoded<T
             Err(error) => error,
         };
         let (at, mark) = error.at.unwrap_or_else(|| (path.clone(), node.mark));
+        let found = at.below(path).and_then(|steps| node.at(&steps));
+        if found.is_some_and(Node::may_be_scalar) && scalars.insert(at.clone()) {
+            decoded.scalars.push(at);
+            continue;
+        }
         // A field that is missing because it was taken out was told already.
         let consequence = error.missing && skipped.iter().any(|path: &Path| path.is_child_of(&at));
         if !consequence {
@@ -84,6 +94,8 @@ pub(crate) fn decode<T: DeserializeOwned>(node: &Node, path: &Path) -> Decoded<T
 struct Notes<'a> {
     /// Values that are passed over.
     skipped: &'a HashSet<Path>,
+    /// Texts of references that are read as plain scalars.
+    scalars: &'a HashSet<Path>,
     unknown: RefCell<Vec<UnknownKey>>,
 }
 
@@ -127,7 +139,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.node.content {
+        let scalar = match &self.node.content {
+            Content::Text(text) if self.notes.scalars.contains(&self.path) => Some(scalar::resolve(text)),
+            _ => None,
+        };
+        match scalar.as_ref().unwrap_or(&self.node.content) {
             Content::Null => visitor.visit_unit(),
             Content::Bool(value) => visitor.visit_bool(*value),
             Content::Number(number) => match (number.as_u64(), number.as_i64()) {
@@ -383,6 +399,19 @@ mod tests {
         let node = compose("{token: hunter2}").unwrap().root;
         let decoded: Decoded<IndexMap<String, Mode>> = decode(&node, &Path::root());
         assert_eq!(decoded.flaws[0].message, "the value is not valid here; it is not shown");
+    }
+
+    #[test]
+    fn the_text_of_a_reference_is_a_number_where_no_text_is_wanted() {
+        let mut root = compose("a: {host: '${N}', port: '${N}', lists: [x, '${N}'], mode: '${N}'}").unwrap().root;
+        let vars = std::collections::BTreeMap::from([("N".to_owned(), "007".to_owned())]);
+        crate::config::yaml::reference::resolve(&mut root, &vars, std::path::Path::new(""));
+        let decoded: Decoded<IndexMap<String, Server>> = decode(&root, &Path::root());
+        // YAML 1.1 reads it as octal.
+        assert_eq!(decoded.scalars.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.port", "a.mode"]);
+        assert_eq!(flaws(&decoded).len(), 1, "a number is no mode either");
+        let server = &decoded.value.unwrap()["a"];
+        assert_eq!((server.host.as_str(), server.port, server.lists[1].as_str()), ("007", 7, "007"));
     }
 
     #[test]

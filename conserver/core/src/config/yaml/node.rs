@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
 use super::path::{Path, Step};
+use super::scalar;
 
 /// A place in the text: line and column from 1; line 0 where a value has no place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +84,25 @@ impl Node {
         match &mut self.content {
             Content::Map(entries) => entries.shift_remove(key),
             _ => None,
+        }
+    }
+
+    /// Whether it is the text of a reference, which may stand where a number or a switch is wanted.
+    pub(crate) fn may_be_scalar(&self) -> bool {
+        self.hidden && matches!(self.content, Content::Text(_))
+    }
+
+    /// Reads the text at this path as the plain scalar that it could be.
+    pub(crate) fn plain_at(&mut self, path: &Path) {
+        let found = path.steps().iter().try_fold(self, |node, step| match (&mut node.content, step) {
+            (Content::Map(entries), Step::Key(key)) => entries.get_mut(key).map(|entry| &mut entry.value),
+            (Content::List(items), Step::Index(index)) => items.get_mut(*index),
+            _ => None,
+        });
+        if let Some(node) = found
+            && let Content::Text(text) = &node.content
+        {
+            node.content = scalar::resolve(text);
         }
     }
 

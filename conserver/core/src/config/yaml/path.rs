@@ -41,6 +41,11 @@ impl Path {
         self.0.starts_with(&other.0)
     }
 
+    /// The steps from `other` to `self`, if it lies there.
+    pub(crate) fn below(&self, other: &Path) -> Option<Path> {
+        self.0.strip_prefix(other.0.as_slice()).map(|steps| Self(steps.to_vec()))
+    }
+
     /// Whether `self` stands directly below `other`.
     pub(crate) fn is_child_of(&self, other: &Path) -> bool {
         self.0.len() == other.0.len() + 1 && self.is_within(other)

@@ -1,13 +1,13 @@
 //! `${VAR}`, `${VAR:-default}` and `file:` references, resolved when a file is loaded.
 //!
-//! They work in values, not in keys. `$${` is a plain `${`. What came from a reference is marked hidden and never
-//! shown. A plain scalar is read again after its reference is resolved, so `workers: ${N}` is a number.
+//! They work in values, not in keys, and a default may be a reference itself. `$${` is a plain `${`. What came from a reference
+//! is marked hidden and never shown. It is the text that it is; where no text is wanted it may be a number or a switch
+//! ([`super::decode`]). References as other tools write them stay as they are, and are told.
 
 use std::path::Path as FilePath;
 
 use super::node::{Content, Node};
 use super::path::Path;
-use super::scalar;
 use crate::config::env::Vars;
 
 /// A reference that leads nowhere; its text stays as it was.
@@ -16,6 +16,8 @@ pub(crate) struct Dangling {
     pub(crate) path: Path,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// It only looks like one: perhaps it is meant as text.
+    pub(crate) foreign: bool,
 }
 
 /// Resolves all references of a tree; relative files are looked for in `directory`.
@@ -50,14 +52,20 @@ impl Resolver<'_> {
                     None => self.variables(text),
                 };
                 match outcome {
-                    Ok(None) => {}
+                    Ok(None) => {
+                        if let Some((message, hint)) = foreign(text) {
+                            let (path, hint) = (path.clone(), Some(hint));
+                            self.dangling.push(Dangling { path, message, hint, foreign: true });
+                        }
+                    }
                     Ok(Some(resolved)) => {
-                        node.content =
-                            if node.plain { scalar::resolve(&resolved) } else { Content::Text(resolved) };
+                        // Nothing, where nothing is wanted or not.
+                        let is_nothing = node.plain && resolved.is_empty();
+                        node.content = if is_nothing { Content::Null } else { Content::Text(resolved) };
                         node.hidden = true;
                     }
                     Err((message, hint)) => {
-                        self.dangling.push(Dangling { path: path.clone(), message, hint })
+                        self.dangling.push(Dangling { path: path.clone(), message, hint, foreign: false })
                     }
                 }
             }
@@ -96,10 +104,14 @@ impl Resolver<'_> {
                 continue;
             }
             out.push_str(before);
-            match after.split_once('}').and_then(|(inner, tail)| Some((variable(inner)?, tail))) {
+            match closed(after).and_then(|(inner, tail)| Some((variable(inner)?, tail))) {
                 Some(((name, default), tail)) => {
                     let value = self.vars.get(name).filter(|value| !value.is_empty() || default.is_none());
-                    match value.or_else(|| default.map(str::to_owned)) {
+                    let default = match (&value, default) {
+                        (None, Some(default)) => Some(self.variables(default)?.unwrap_or(default.to_owned())),
+                        _ => None,
+                    };
+                    match value.or(default) {
                         Some(value) => out.push_str(&value),
                         None => {
                             let hint = format!("set it, or write `${{{name}:-default}}`");
@@ -125,6 +137,42 @@ impl Resolver<'_> {
 fn file_name(text: &str) -> Option<&str> {
     let name = text.strip_prefix("file:")?;
     (!name.is_empty() && !name.starts_with("//") && !name.contains('\n')).then_some(name)
+}
+
+/// What stands before the brace that closes a reference, and what follows it.
+fn closed(after: &str) -> Option<(&str, &str)> {
+    let mut depth = 0;
+    let mut rest = after.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        match c {
+            '$' if rest.peek().is_some_and(|(_, next)| *next == '{') => depth += 1,
+            '}' if depth == 0 => return Some((&after[..at], &after[at + 1..])),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a text says that is a reference in other tools, and how to write it here. Text with other words around it is left
+/// alone: prompts and templates use the same signs.
+fn foreign(text: &str) -> Option<(String, String)> {
+    let is_name = |name: &str| variable(name).is_some_and(|(_, default)| default.is_none());
+    let inner = if let Some(name) = text.strip_prefix('$').filter(|name| is_name(name)) {
+        name
+    } else if let Some(inner) = text.strip_prefix("${").and_then(|inner| inner.strip_suffix('}')) {
+        inner
+    } else if let Some(inner) = text.strip_prefix("{{").and_then(|inner| inner.strip_suffix("}}")) {
+        inner
+    } else {
+        text.strip_prefix('%').and_then(|inner| inner.strip_suffix('%')).filter(|name| is_name(name))?
+    };
+    let inner = inner.trim();
+    let inner = inner.strip_prefix("env:").or_else(|| inner.strip_prefix("env.")).unwrap_or(inner);
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+    let name = Some(&inner[..end]).filter(|name| is_name(name)).unwrap_or("NAME");
+    let hint = format!("write `${{{name}}}` or `${{{name}:-default}}`, or `$${{` for a plain `${{`");
+    Some((format!("`{text}` is no reference here, and stays as it is"), hint))
 }
 
 /// Name and default of what stands between the braces.
@@ -163,21 +211,34 @@ mod tests {
 
     #[test]
     fn variables_and_defaults_are_filled_in() {
-        assert_eq!(json_of("a: ${N}"), json!({"a": 4}));
+        assert_eq!(json_of("a: ${N}"), json!({"a": "4"}));
         assert_eq!(json_of("a: '${N}'"), json!({"a": "4"}));
         assert_eq!(json_of("a: x${N}y${N}"), json!({"a": "x4y4"}));
-        assert_eq!(json_of("a: ${M:-7}"), json!({"a": 7}));
+        assert_eq!(json_of("a: ${M:-7}"), json!({"a": "7"}));
+        assert_eq!(json_of("a: ${M:-${L:-x}y}z"), json!({"a": "xyz"}));
+        assert_eq!(json_of("a: ${EMPTY}"), json!({"a": null}));
         assert_eq!(json_of("a: '${M:-a b}'"), json!({"a": "a b"}));
-        assert_eq!(json_of("a: ${EMPTY:-7}"), json!({"a": 7}));
+        assert_eq!(json_of("a: ${EMPTY:-7}"), json!({"a": "7"}));
         assert_eq!(json_of("a: '${EMPTY}'"), json!({"a": ""}));
     }
 
     #[test]
     fn what_is_no_reference_stays() {
         assert_eq!(json_of("a: '$${N}'"), json!({"a": "${N}"}));
-        for text in ["$N", "${", "${}", "${a.b}", "file:///etc/x", "file:"] {
+        for text in ["${", "x $N", "say ${a.b} twice", "file:///etc/x", "file:", "$5", "100%"] {
             assert_eq!(json_of(&format!("a: '{text}'")), json!({"a": text}), "{text}");
         }
+    }
+
+    #[test]
+    fn references_of_other_tools_are_told_and_stay() {
+        for text in ["$N", "${}", "${a.b}", "${N-x}", "${N:?say}", "${env:N}", "${ N }", "{{ N }}", "%N%"] {
+            let (node, dangling) = read(&format!("a: '{text}'"));
+            assert_eq!(node.to_json(), json!({"a": text}));
+            assert_eq!(dangling.len(), 1, "{text}");
+        }
+        let says = foreign("${N-x}").expect("it looks like one").1;
+        assert!(says.contains("`${N}`"), "{says}");
     }
 
     #[test]
