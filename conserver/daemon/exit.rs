@@ -29,6 +29,12 @@ impl Exit {
     pub fn code(self) -> i32 {
         i32::from(self as u8)
     }
+
+    /// Ends this process here and now, once its log is written: for those who cannot return.
+    pub(crate) fn now(self) -> ! {
+        crate::log::flush();
+        std::process::exit(self.code())
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -9,9 +9,11 @@ mod config;
 pub mod exit;
 mod figures;
 mod identity;
+mod log;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod output;
+mod plain;
 mod slots;
 mod supervisor;
 mod telemetry;
@@ -49,13 +51,12 @@ pub fn main_with(register: fn(&mut Registry)) -> ExitCode {
     let cli = Cli::parse();
     // Only fails if a provider was installed before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match dispatch(&wiring, cli) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            output::error(&error);
-            exit_of(&error).into()
-        }
-    }
+    let exit = dispatch(&wiring, cli).unwrap_or_else(|error| {
+        output::error(&error);
+        exit_of(&error)
+    });
+    log::flush();
+    exit.into()
 }
 
 fn dispatch(wiring: &Wiring, cli: Cli) -> anyhow::Result<Exit> {

@@ -1,58 +1,87 @@
 //! What commands print: the one door to standard output and standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where commands speak to people")]
 
-use std::io::{IsTerminal, Write};
+use std::io::{Error, ErrorKind, IsTerminal, Write};
 
+use conserver_core::config::env;
 use indicatif::ProgressBar;
 
-/// Prints a line. A reader that went away (`| head`) ends the program quietly, as it ends any filter.
+use crate::exit::Exit;
+use crate::plain;
+
+/// Begins what is bold.
+const BOLD: &str = "\x1b[1m";
+/// Ends it.
+const USUAL: &str = "\x1b[0m";
+
+/// Prints a line, or several.
 pub(crate) fn line(text: impl AsRef<str>) {
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{}", text.as_ref()).is_err() {
-        quit();
-    }
+    let text = shown(text.as_ref());
+    written(writeln!(std::io::stdout().lock(), "{text}"));
 }
 
-/// Prints bytes as they are.
+/// Prints bytes as they are; on a terminal without what would move it.
 pub(crate) fn bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(bytes).and_then(|()| out.write_all(b"\n")).is_err() {
-        quit();
-    }
+    let text = std::str::from_utf8(bytes).ok().filter(|_| out.is_terminal()).map(plain::lines);
+    let bytes = text.as_ref().map_or(bytes, |text| text.as_bytes());
+    written(out.write_all(bytes).and_then(|()| out.write_all(b"\n")));
 }
 
-/// Prints a note to standard error.
+/// Prints a note to standard error. Whether anybody reads it does not matter to what is done.
 pub(crate) fn note(text: impl AsRef<str>) {
-    eprintln!("{}", text.as_ref());
+    let _ = writeln!(std::io::stderr().lock(), "{}", plain::lines(text.as_ref()));
 }
 
 /// Whether somebody looks at standard output, and what moves can be shown.
 pub(crate) fn is_watched() -> bool {
-    std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+    std::io::stdout().is_terminal() && can_move()
+}
+
+/// Whether somebody looks at standard error.
+pub(crate) fn notes_are_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether colours can be shown on standard error.
+pub(crate) fn notes_have_colours() -> bool {
+    notes_are_watched() && env::wants_colours(&env::Process)
 }
 
 /// The text in bold, on a terminal.
 pub(crate) fn bold(text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    if has_style() { format!("{BOLD}{text}{USUAL}") } else { text.to_owned() }
+}
+
+fn has_style() -> bool {
+    std::io::stdout().is_terminal() && env::wants_colours(&env::Process)
+}
+
+/// Without what would move a terminal, but for what is bold by our will.
+fn shown(text: &str) -> String {
+    let plain = plain::lines(text);
+    if !has_style() {
+        return plain;
+    }
+    plain.replace(&plain::lines(BOLD), BOLD).replace(&plain::lines(USUAL), USUAL)
 }
 
 /// A progress bar, where there are more items than `many` and somebody looks.
 pub(crate) fn progress(items: usize, many: usize) -> ProgressBar {
-    if items > many && std::io::stderr().is_terminal() {
-        ProgressBar::new(items as u64)
-    } else {
-        ProgressBar::hidden()
-    }
+    if items > many && can_move() { ProgressBar::new(items as u64) } else { ProgressBar::hidden() }
 }
 
 /// Counts on, where somebody looks and nobody knows how many there are.
 pub(crate) fn counting(what: &'static str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !can_move() {
         return ProgressBar::hidden();
     }
     ProgressBar::new_spinner().with_message(what).with_style(
         indicatif::ProgressStyle::with_template("{spinner} {pos} {msg}").expect("the template is right"),
     )
+}
+
+fn can_move() -> bool {
+    notes_are_watched() && env::can_move(&env::Process)
 }
 
 /// Prints an error with its causes.
@@ -72,7 +101,25 @@ pub(crate) fn error(error: &anyhow::Error) {
             }
         }
     }
-    eprintln!("error: {text}");
+    note(format!("error: {text}"));
+}
+
+/// What is longer than this is wrapped.
+pub(crate) const WIDTH: usize = 80;
+
+/// The text in lines that are no longer than this, broken between words.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Prints a table with aligned columns: numbers to the right, the rest to the left.
@@ -109,7 +156,15 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-#[expect(clippy::exit, reason = "nobody is left to read what would come after")]
-fn quit() -> ! {
-    std::process::exit(0)
+/// Ends the program where the output could not be written: a script must not take a part for the whole. A reader that
+/// went away (`| head`) has what it wanted.
+fn written(result: Result<(), Error>) {
+    match result {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Ok.now(),
+        Err(error) => {
+            note(format!("error: the output cannot be written: {error}"));
+            Exit::Failed.now()
+        }
+    }
 }

@@ -22,9 +22,12 @@ use crate::site::until;
 #[test]
 fn nothing_is_lost_and_nothing_doubled_without_redis() {
     let mut faults = vec![Fault::KillWorker; if crate::is_long() { 30 } else { 8 }];
-    for (fault, long, short) in
-        [(Fault::KillSupervisor, 3, 1), (Fault::KillHost, 3, 1), (Fault::FreezeWorker, 4, 1)]
-    {
+    for (fault, long, short) in [
+        (Fault::KillSupervisor, 3, 1),
+        (Fault::KillHost, 3, 1),
+        (Fault::LoseLog, 2, 1),
+        (Fault::FreezeWorker, 4, 1),
+    ] {
         faults.extend(vec![fault; if crate::is_long() { long } else { short }]);
     }
     let vcons = if crate::is_long() { 20_000 } else { 2000 };

@@ -28,6 +28,7 @@ mod health;
 mod hostile;
 mod jq;
 mod live;
+mod log;
 mod memory;
 mod metrics;
 mod oracle;

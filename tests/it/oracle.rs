@@ -26,6 +26,7 @@ fn short() -> Form {
     faults.extend([
         Fault::KillSupervisor,
         Fault::KillHost,
+        Fault::LoseLog,
         Fault::KillRedis,
         Fault::LoseClaim,
         Fault::LoseSettle,
@@ -38,6 +39,7 @@ fn long() -> Form {
     faults.extend([Fault::KillRedis; 3]);
     faults.extend([Fault::KillSupervisor; 2]);
     faults.extend([Fault::KillHost; 2]);
+    faults.extend([Fault::LoseLog; 2]);
     faults.extend([Fault::FreezeWorker; 2]);
     faults.extend([Fault::LoseClaim; 2]);
     faults.extend([Fault::LoseSettle; 2]);

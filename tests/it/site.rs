@@ -71,6 +71,11 @@ impl Site {
         self.setup.run(workers, &["--no-api"])
     }
 
+    /// The same with a log that cannot be written.
+    pub(crate) fn run_without_log(&self, workers: usize) -> Daemon {
+        self.setup.run_without_log(workers, &["--no-api"])
+    }
+
     /// Runs a command; answers its exit code, standard output and standard error.
     pub(crate) fn command(&self, args: &[&str]) -> (i32, String, String) {
         let output = self.setup.command(args);

@@ -17,8 +17,8 @@ use crate::figure::{self, Label};
 use crate::{ChainName, Error, Guards, LinkName, QueueName, StorageName, clock};
 
 pub use instance::{
-    BatchSettled, BuildKnown, ChildEnded, ChildStarted, ConfigChanged, DocumentMissed, ListsSeen, OldestHeld,
-    RedisSeen, VconsEnqueued, VconsRecovered, WorkerRuns,
+    BatchSettled, BuildKnown, ChildEnded, ChildStarted, ConfigChanged, DocumentMissed, ListsSeen,
+    LogLineLost, OldestHeld, RedisSeen, VconsEnqueued, VconsRecovered, WorkerRuns,
 };
 pub use webhook::{MediaPostFailed, RefusalPassedOver, WebhookAnswered, WebhookFailed, WebhookUnset};
 

@@ -51,8 +51,8 @@ pub(crate) fn end_after(limit: Duration) {
         while start.elapsed() < limit {
             std::thread::park_timeout(limit);
         }
-        #[expect(clippy::exit, reason = "the orderly stop did not come to its end")]
-        std::process::exit(crate::exit::Exit::Failed.code())
+        // The orderly stop did not come to its end.
+        crate::exit::Exit::Failed.now()
     });
     if let Err(error) = spawned {
         tracing::error!(%error, "cannot watch over the stop");

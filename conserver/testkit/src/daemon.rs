@@ -65,11 +65,16 @@ impl Setup {
     /// If it does not end.
     pub fn command(&self, args: &[&str]) -> Output {
         // Files, not pipes: nobody has to read while it writes.
-        let [mut stdout, mut stderr] =
-            [(); 2].map(|()| tempfile::tempfile().expect("a file for what it prints"));
-        let share = |file: &File| file.try_clone().expect("a file can be shared");
+        let mut stdout = file_for_output();
+        let Output { status, stderr, .. } = self.command_to(args, share(&stdout));
+        Output { status, stdout: content(&mut stdout), stderr }
+    }
+
+    /// The same, with its standard output on something else.
+    pub fn command_to(&self, args: &[&str], stdout: impl Into<Stdio>) -> Output {
+        let mut stderr = file_for_output();
         let mut command = self.prepare(args);
-        command.stdin(Stdio::null()).stdout(share(&stdout)).stderr(share(&stderr));
+        command.stdin(Stdio::null()).stdout(stdout).stderr(share(&stderr));
         let mut child = command.spawn().expect("the program can be executed");
         let mut status = None;
         wait_until(LIMIT, || {
@@ -82,7 +87,7 @@ impl Setup {
             let _ = child.wait();
             panic!("`{}` did not end within {LIMIT:?}", args.join(" "))
         });
-        Output { status, stdout: content(&mut stdout), stderr: content(&mut stderr) }
+        Output { status, stdout: Vec::new(), stderr: content(&mut stderr) }
     }
 
     /// Starts `run` with these further arguments and waits until this many workers have started.
@@ -101,6 +106,19 @@ impl Setup {
         daemon
     }
 
+    /// The same with a log that cannot be written: a full disk.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub fn run_without_log(&self, workers: usize, args: &[&str]) -> Daemon {
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("the system has a full device");
+        let number = workers.to_string();
+        let daemon = self.start_on(&[&["run", "--workers", &number], args].concat(), full);
+        let started = || daemon.usual_workers().len() >= workers;
+        assert!(wait_until(LIMIT, started), "{workers} workers did not start");
+        daemon
+    }
+
     /// Starts `run` and does not wait.
     pub fn launch(&self, workers: usize, args: &[&str]) -> Daemon {
         self.start(&[&["run", "--workers", &workers.to_string()], args].concat())
@@ -112,7 +130,18 @@ impl Setup {
         let mut command = self.prepare(args);
         let output = OpenOptions::new().create(true).append(true).open(&log).expect("the log can be opened");
         let start = output.metadata().expect("an open file has a length").len();
-        command.stdout(output.try_clone().expect("a file can be shared")).stderr(output);
+        command.stdout(share(&output)).stderr(output);
+        self.spawn(command, log, start)
+    }
+
+    /// The same, with its standard error, and so its log, on something else.
+    pub fn start_on(&self, args: &[&str], stderr: impl Into<Stdio>) -> Daemon {
+        let mut command = self.prepare(args);
+        command.stdout(Stdio::null()).stderr(stderr);
+        self.spawn(command, self.folder.path().join("log"), 0)
+    }
+
+    fn spawn(&self, mut command: Command, log: PathBuf, start: u64) -> Daemon {
         let process = OwnedProcess::spawn(&mut command, "KILL", self.folder.path());
         Daemon { process: process.expect("the program can be executed"), log, start, orphans: Vec::new() }
     }
@@ -263,6 +292,14 @@ fn show_end_of(log: &str) {
     let tail: Vec<&str> = log.lines().rev().take(40).collect();
     eprintln!("the end of the log:");
     tail.iter().rev().for_each(|line| eprintln!("{line}"));
+}
+
+fn file_for_output() -> File {
+    tempfile::tempfile().expect("a file for what it prints")
+}
+
+fn share(file: &File) -> File {
+    file.try_clone().expect("a file can be shared")
 }
 
 fn content(file: &mut File) -> Vec<u8> {

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     KillSupervisor,
     /// `kill -9` of the supervisor and all workers at once; started again.
     KillHost,
+    /// A new supervisor cannot write a line of its log, and loses a worker.
+    LoseLog,
     /// A worker stands still for longer than its lease, perhaps in the middle of a transaction, and goes on afterwards.
     FreezeWorker,
 }
@@ -29,6 +31,7 @@ impl Field {
             Fault::KillWorker => self.kill_worker(),
             Fault::KillSupervisor => self.kill_supervisor(),
             Fault::KillHost => self.kill_host(),
+            Fault::LoseLog => self.lose_log(),
             Fault::FreezeWorker => self.freeze_worker(),
         };
         println!("at {done:>5} done: {:<15} {told}", format!("{fault:?}"));
@@ -49,6 +52,16 @@ impl Field {
         self.daemon.kill();
         self.start();
         format!("{held:>4} in flight, which its workers finish")
+    }
+
+    fn lose_log(&mut self) -> String {
+        self.daemon.kill();
+        self.start_without_log();
+        let told = self.kill_worker();
+        // What the others meet is read from the log.
+        self.daemon.kill();
+        self.start();
+        format!("{told}, all of it untold")
     }
 
     fn kill_host(&mut self) -> String {

@@ -69,6 +69,11 @@ impl Field {
     pub(super) fn start(&mut self) {
         self.daemon = self.setup.run(2, &["--no-api"]);
     }
+
+    /// Starts it again with a log that cannot be written.
+    pub(super) fn start_without_log(&mut self) {
+        self.daemon = self.setup.run_without_log(2, &["--no-api"]);
+    }
 }
 
 impl proof::Field for Field {

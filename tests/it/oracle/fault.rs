@@ -19,6 +19,8 @@ pub(super) enum Fault {
     KillSupervisor,
     /// `kill -9` of the supervisor and all workers at once; started again.
     KillHost,
+    /// A new supervisor cannot write a line of its log, and loses a worker.
+    LoseLog,
     /// `kill -9` of Redis, which is started again on its append-only file.
     KillRedis,
     /// A worker stands still for longer than its lease, and goes on after it was declared dead.
@@ -44,6 +46,7 @@ impl Field {
             Fault::KillWorker => self.kill_worker(),
             Fault::KillSupervisor => self.kill_supervisor(),
             Fault::KillHost => self.kill_host(),
+            Fault::LoseLog => self.lose_log(),
             Fault::KillRedis => self.kill_redis(),
             Fault::FreezeWorker => self.freeze_worker(),
             Fault::Outage => self.outage(),
@@ -68,6 +71,16 @@ impl Field {
         self.daemon.kill();
         self.daemon = self.site.run(2);
         format!("{held:>4} in flight, which its workers finish")
+    }
+
+    fn lose_log(&mut self) -> String {
+        self.daemon.kill();
+        self.daemon = self.site.run_without_log(2);
+        let told = self.kill_worker();
+        // What the others meet is read from the log.
+        self.daemon.kill();
+        self.daemon = self.site.run(2);
+        format!("{told}, all of it untold")
     }
 
     fn kill_host(&mut self) -> String {

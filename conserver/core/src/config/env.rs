@@ -79,6 +79,16 @@ fn lines_of_value(lines: &[&str]) -> usize {
     lines.iter().skip(1).position(|line| line.contains(quote)).map_or(1, |last| last + 2)
 }
 
+/// Whether whoever looks at the terminal wants colours and the like.
+pub fn wants_colours(vars: &dyn Vars) -> bool {
+    vars.get(NO_COLOR).is_none_or(|value| value.is_empty()) && can_move(vars)
+}
+
+/// Whether the terminal can do more than print line after line.
+pub fn can_move(vars: &dyn Vars) -> bool {
+    vars.get(TERM).is_none_or(|value| value != "dumb")
+}
+
 /// What a variable is about, for grouping in help and docs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
@@ -157,6 +167,8 @@ variables! {
     Telemetry {
         CONSERVER_LOG = "info": "Log filter: `info`, or `info,conserver_core=debug`.",
         CONSERVER_LOG_FORMAT = "": "`json` or `pretty`; not set: pretty on a terminal, else JSON.",
+        NO_COLOR = "": "Any value: no colours, and nothing in bold.",
+        TERM = "": "`dumb`: no colours either, and nothing that moves.",
         CONSERVER_STATSD = "": "Host and port of a StatsD server.",
         OTEL_EXPORTER_OTLP_ENDPOINT = "": "OTLP collector; metrics and traces are exported only if it is set.",
         OTEL_EXPORTER_OTLP_PROTOCOL = "grpc": "`grpc` or `http/protobuf`.",

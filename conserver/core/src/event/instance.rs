@@ -49,6 +49,17 @@ impl DocumentMissed<'_> {
     }
 }
 
+/// A line of the log could not be written.
+#[derive(Debug)]
+pub struct LogLineLost;
+
+impl LogLineLost {
+    /// Only counted: a line about it would be lost, too.
+    pub fn emit(&self) {
+        figure::LOG_LOST.add(&[], 1);
+    }
+}
+
 /// What the worker holds longest.
 #[derive(Debug)]
 pub struct OldestHeld {

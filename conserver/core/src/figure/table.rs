@@ -93,6 +93,8 @@ figures! {
         "Children of the supervisor that ended: ok, failed, stuck, recovered, or the signal";
     RELOADS = Counter, Count, "conserver.config.count_reloads" ["outcome"]
         "Changed configurations: taken, refused";
+    LOG_LOST = Counter, Count, "conserver.log.count_lost" []
+        "Lines of the log that could not be written";
     BUILD = Greatest, Count, "conserver.build.info" ["version", "commit"]
         "1, with the version in the labels";
 }
