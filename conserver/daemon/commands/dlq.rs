@@ -1,19 +1,19 @@
 //! `dlq`: look at dead letters, put them back to work, or drop them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conserver_core::clock::unix_seconds;
 use conserver_core::guarded::GuardedStorage;
-use conserver_core::queue::{Letter, LetterFilter, Paging};
+use conserver_core::queue::{DeadLetter, Letter, LetterFilter, Paging};
 use conserver_core::vcon::VconId;
 use conserver_core::{LinkName, QueueName, StorageName};
 use serde_json::json;
 
-use super::Instance;
+use super::{Instance, moment, odd_id};
 use crate::cli::{DlqAction, DlqArgs, From, Global, Select};
 use crate::exit::Exit;
-use crate::output;
 use crate::wiring::{Wiring, dead_letter_lists};
+use crate::{output, plain};
 
 /// Letters are read in pages of this many.
 const PAGE: usize = 500;
@@ -79,10 +79,11 @@ impl Desk<'_> {
                     .unwrap_or_default();
                 rows.push(vec![
                     list.dlq.to_string(),
-                    letter.id.to_string(),
+                    plain::id(letter.id.as_str()),
                     reason.to_owned(),
                     place,
                     shorten(&why.error),
+                    odd_id::hint(letter.id.as_str()).unwrap_or_default().to_owned(),
                 ]);
             }
         }
@@ -96,12 +97,12 @@ impl Desk<'_> {
         }
         for row in &rows {
             output::line(format!("{}  {}  {}  {}", row[1], row[2], row[3], row[0]));
-            if !row[4].is_empty() {
-                output::line(format!("    {}", row[4]));
+            for more in row[4..].iter().filter(|more| !more.is_empty()) {
+                output::line(format!("    {more}"));
             }
         }
         let by_reason: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-        output::line(format!("\n{total} dead letters: {}", by_reason.join(", ")));
+        output::line(format!("\n{}: {}", letters_of(total), by_reason.join(", ")));
         if rows.len() < total {
             output::line(format!("shown: {} (--limit N for more)", rows.len()));
         }
@@ -120,22 +121,22 @@ impl Desk<'_> {
                     )?);
                     continue;
                 }
-                output::line(format!("{} on `{}`", letter.id, list.dlq));
+                let shown = plain::id(letter.id.as_str());
+                output::line(format!("{shown} on `{}`", list.dlq));
                 match &letter.why {
                     None => output::line("  nothing is known: another program put it there"),
-                    Some(why) => {
-                        if let serde_json::Value::Object(fields) = serde_json::to_value(why)? {
-                            for (name, value) in fields {
-                                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                                output::line(format!("  {name:<18}{value}"));
-                            }
-                        }
+                    Some(why) => facts(why).iter().for_each(|(name, value)| fact(name, value)),
+                }
+                match odd_id::hint(letter.id.as_str()) {
+                    Some(hint) => fact("hint", hint),
+                    None => {
+                        output::line(format!("  conserver get {shown}\n  conserver dlq replay --id {shown}"))
                     }
                 }
             }
         }
         if !found {
-            output::note(format!("`{id}` is no dead letter of these lists"));
+            output::note(format!("`{}` is no dead letter of these lists", plain::id(id)));
         }
         Ok(if found { Exit::Ok } else { Exit::NotFound })
     }
@@ -148,10 +149,18 @@ impl Desk<'_> {
         dry_run: bool,
     ) -> anyhow::Result<Exit> {
         let (mut moved, mut failed) = (0, 0);
+        let mut targets = BTreeSet::new();
         for list in self.lists(&select.from) {
             let letters = self.select(&list, select, limit.saturating_sub(moved)).await?;
             if dry_run {
                 moved += letters.len();
+                targets.extend(match &list.origin {
+                    Origin::Ingress(origins) => {
+                        by_target(letters, origins, to)?.into_keys().map(|list| format!("`{list}`")).collect()
+                    }
+                    Origin::Storage(_) if letters.is_empty() => Vec::new(),
+                    Origin::Storage(name) => vec![format!("storage `{name}`")],
+                });
                 continue;
             }
             let progress = output::progress(letters.len(), PAGE);
@@ -183,11 +192,15 @@ impl Desk<'_> {
             }
             progress.finish_and_clear();
         }
-        let done = if dry_run { "would replay" } else { "replayed" };
-        output::line(format!(
-            "{done} {moved} dead letters{}",
-            if failed > 0 { format!(", {failed} failed again") } else { String::new() }
-        ));
+        let again = if failed > 0 { format!(", {failed} failed again") } else { String::new() };
+        output::line(match dry_run {
+            true if moved == 0 => "no dead letters would go back".to_owned(),
+            true => {
+                let targets: Vec<String> = targets.into_iter().collect();
+                format!("{} would go back to {}", letters_of(moved), targets.join(", "))
+            }
+            false => format!("replayed {}{again}", letters_of(moved)),
+        });
         Ok(if failed == 0 { Exit::Ok } else { Exit::Failed })
     }
 
@@ -204,7 +217,8 @@ impl Desk<'_> {
                 dropped += self.instance.backend.queue.discard(&list.dlq, page).await?;
             }
         }
-        output::line(format!("{} {dropped} dead letters", if dry_run { "would drop" } else { "dropped" }));
+        let done = if dry_run { "would drop" } else { "dropped" };
+        output::line(format!("{done} {}", letters_of(dropped)));
         Ok(Exit::Ok)
     }
 
@@ -317,9 +331,43 @@ fn is_narrowed(select: &Select) -> bool {
         || select.younger.is_some()
 }
 
-/// One line that fits most terminals; `show` has the rest.
+/// `1 dead letter`, `2 dead letters`.
+fn letters_of(number: usize) -> String {
+    format!("{number} dead letter{}", if number == 1 { "" } else { "s" })
+}
+
+/// What is known, in words.
+fn facts(why: &DeadLetter) -> Vec<(&'static str, String)> {
+    let effect = if why.may_have_happened { "perhaps" } else { "no" };
+    let text = |value: Option<&dyn std::fmt::Display>| value.map(ToString::to_string);
+    let facts = [
+        ("reason", Some(why.reason.clone())),
+        ("error", Some(why.error.clone())),
+        ("list", text(why.list.as_ref().map(|list| list as _))),
+        ("chain", text(why.chain.as_ref().map(|chain| chain as _))),
+        ("link", text(why.link.as_ref().map(|link| link as _))),
+        ("storage", text(why.storage.as_ref().map(|storage| storage as _))),
+        ("attempt", Some(why.attempt.to_string())),
+        ("took effect", Some(effect.to_owned())),
+        ("signal", why.signal.clone()),
+        ("trace", why.trace_id.clone()),
+        ("worker", text(why.worker.as_ref().map(|worker| worker as _))),
+        ("at", Some(moment::told(why.at))),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// A line of `show`, wrapped.
+fn fact(name: &str, value: &str) {
+    const NAME: usize = 13;
+    for (row, line) in output::wrapped(value, output::WIDTH - NAME - 2).into_iter().enumerate() {
+        output::line(format!("  {:<NAME$}{line}", if row == 0 { name } else { "" }));
+    }
+}
+
+/// One line that fits the terminal; `show` has the rest.
 fn shorten(error: &str) -> String {
-    const WIDTH: usize = 110;
+    const WIDTH: usize = output::WIDTH - 5;
     match error.char_indices().nth(WIDTH) {
         Some((end, _)) => format!("{}…", &error[..end]),
         None => error.to_owned(),

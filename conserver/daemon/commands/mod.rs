@@ -10,6 +10,8 @@ pub(crate) mod get;
 pub(crate) mod graph;
 pub(crate) mod manual;
 pub(crate) mod migrate;
+mod moment;
+mod odd_id;
 pub(crate) mod push;
 pub(crate) mod queues;
 pub(crate) mod run;

@@ -110,14 +110,14 @@ fn replay_puts_back_what_the_filter_says_and_nothing_else() {
         assert_eq!(code, 0, "{noted}");
         said.trim().to_owned()
     };
-    assert_eq!(replay(&["-l", "in", "--dry-run"]), "would replay 3 dead letters");
+    assert_eq!(replay(&["-l", "in", "--dry-run"]), "3 dead letters would go back to `in`");
     assert_eq!(site.db.len("in"), 0);
-    assert_eq!(replay(&["--link", "shout"]), "replayed 1 dead letters");
+    assert_eq!(replay(&["--link", "shout"]), "replayed 1 dead letter");
     assert_eq!(site.db.list("in"), [dead.shouted.as_str()]);
     assert_eq!(site.db.letter("DLQ:in", &dead.shouted).len(), 0, "what was known of it is gone, too");
-    assert_eq!(replay(&["-l", "side"]), "replayed 1 dead letters");
+    assert_eq!(replay(&["-l", "side"]), "replayed 1 dead letter");
     assert_eq!(site.db.list("side"), [dead.aside.as_str()]);
-    assert_eq!(replay(&["-l", "in", "--limit", "1", "--to", "elsewhere"]), "replayed 1 dead letters");
+    assert_eq!(replay(&["-l", "in", "--limit", "1", "--to", "elsewhere"]), "replayed 1 dead letter");
     assert_eq!((site.db.len("elsewhere"), site.db.len("DLQ:in")), (1, 1));
 
     // The storage refuses again what it refused: the letter stays and the exit code says so.
@@ -144,7 +144,7 @@ fn discard_needs_a_filter_or_the_word_all() {
     assert_eq!(code, 1);
     assert!(noted.contains("--all"), "{noted}");
     assert_eq!(site.command(&["dlq", "discard", "--dry-run"]).1.trim(), "would drop 5 dead letters");
-    assert_eq!(site.command(&["dlq", "discard", "--reason", "missing"]).1.trim(), "dropped 1 dead letters");
+    assert_eq!(site.command(&["dlq", "discard", "--reason", "missing"]).1.trim(), "dropped 1 dead letter");
     assert_eq!(listed(&site, &["-l", "in"]), [dead.refused.as_str(), dead.shouted.as_str()]);
     assert_eq!(site.command(&["dlq", "discard", "--all"]).1.trim(), "dropped 4 dead letters");
     assert_eq!(listed(&site, &[]), Vec::<String>::new());
