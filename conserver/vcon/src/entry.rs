@@ -61,8 +61,7 @@ impl<'a> Entry<'a> {
 
     /// Returns the indices a member refers to: a number, or an array of numbers, however deep.
     pub fn indices(&self, name: &str) -> Vec<usize> {
-        let raw = self.get(name).unwrap_or_default();
-        raw.split(|c: char| "[], \t\r\n".contains(c)).filter_map(|number| number.parse().ok()).collect()
+        indices(self.get(name).unwrap_or_default()).collect()
     }
 
     /// Returns the media type, under its name of today or the older `mimetype`.
@@ -89,6 +88,11 @@ impl<'a> Entry<'a> {
     pub(crate) fn object(&self) -> &Object<'a> {
         &self.object
     }
+}
+
+/// The indices in a raw value: a number, or an array of numbers, however deep.
+pub(crate) fn indices(raw: &str) -> impl Iterator<Item = usize> + '_ {
+    raw.split(|c: char| "[], \t\r\n".contains(c)).filter_map(|number| number.parse().ok())
 }
 
 /// The text of a raw value that is a string.

@@ -1,7 +1,7 @@
 //! The strict report: what draft-ietf-vcon-vcon-core-04 makes mandatory, beyond the door.
 
 use super::report::Report;
-use super::{content, dialog, field, reference};
+use super::{content, dialog, extension, field, reference, session};
 use crate::json::Object;
 use crate::section::Section;
 use crate::vcon::Vcon;
@@ -11,6 +11,9 @@ pub(super) fn check(doc: &Vcon, report: &mut Report) {
     for section in Section::ALL {
         for entry in doc.section(section) {
             let path = format!("/{}/{}", section.name(), entry.index());
+            if extension::is_history(section, &entry) {
+                continue;
+            }
             let (object, fields) = (entry.object(), field::of(section));
             field::check_types(&path, object, fields, report);
             match section {
@@ -28,6 +31,7 @@ pub(super) fn check(doc: &Vcon, report: &mut Report) {
         }
     }
     reference::check(doc, report);
+    session::check(doc, report);
 }
 
 fn check_root(doc: &Vcon, report: &mut Report) {

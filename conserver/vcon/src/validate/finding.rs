@@ -23,7 +23,7 @@ pub struct Finding {
     pub rule: &'static str,
     /// How bad it is.
     pub severity: Severity,
-    /// The section of draft-ietf-vcon-vcon-core-04 the rule comes from.
+    /// The section of draft-ietf-vcon-vcon-core-04 the rule comes from; `after core-04` for what came later.
     pub section: &'static str,
     /// What is wrong and what would be right. Quotes no content.
     pub message: String,
@@ -35,6 +35,7 @@ impl fmt::Display for Finding {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{severity}: {} (`{}`, {}, §{})", self.message, self.path, self.rule, self.section)
+        let sign = if self.section.starts_with(char::is_numeric) { "§" } else { "" };
+        write!(f, "{severity}: {} (`{}`, {}, {sign}{})", self.message, self.path, self.rule, self.section)
     }
 }

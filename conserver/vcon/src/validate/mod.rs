@@ -17,6 +17,7 @@ mod kind;
 mod oddity;
 mod reference;
 mod report;
+mod session;
 
 pub use extension::unsupported_extensions;
 pub use finding::{Finding, Severity};

@@ -27,13 +27,20 @@ const ANALYSIS_TYPES: [&str; 6] = ["report", "sentiment", "summary", "transcript
 pub(super) fn check(doc: &Vcon, profile: Profile, report: &mut Report) {
     check_root(doc, report);
     let has_extensions = doc.raw("extensions").is_some();
+    let declared = extension::declared(doc);
     for section in Section::ALL {
         for entry in doc.section(section) {
             let path = format!("/{}/{}", section.name(), entry.index());
+            if extension::is_history(section, &entry) {
+                let message =
+                    "an event of the party history between the dialogs, as MIMI has it; it is no dialog";
+                report.warn(path, "history-in-dialog", "4.3.13", message);
+                continue;
+            }
             check_names(section, &path, &entry, has_extensions, report);
             match section {
                 Section::Parties => check_party(&path, &entry, report),
-                Section::Dialog => check_dialog(&path, &entry, profile, report),
+                Section::Dialog => check_dialog(&path, &entry, profile, &declared, report),
                 Section::Analysis => check_analysis(&path, &entry, report),
                 Section::Attachments => {}
             }
@@ -118,12 +125,24 @@ fn check_party(path: &str, party: &Entry<'_>, report: &mut Report) {
     }
 }
 
-fn check_dialog(path: &str, dialog: &Entry<'_>, profile: Profile, report: &mut Report) {
+fn check_dialog(path: &str, dialog: &Entry<'_>, profile: Profile, declared: &[String], report: &mut Report) {
     let kind = dialog.text("type");
-    if profile == Profile::Ingest && !kind.as_deref().is_some_and(|kind| field::DIALOG_TYPES.contains(&kind))
-    {
-        let message = format!("expected one of: {}", field::DIALOG_TYPES.join(", "));
-        report.warn(format!("{path}/type"), "unknown-type", "4.3.1", message);
+    let is_known = kind.as_deref().is_some_and(|kind| field::DIALOG_TYPES.contains(&kind))
+        || extension::of_entry(Section::Dialog, dialog)
+            .is_some_and(|of| declared.iter().any(|name| name == of));
+    let place = format!("{path}/type");
+    // An extension may add a type of its own; without one it is a mistake.
+    if !is_known && profile == Profile::Core04 && declared.is_empty() {
+        report.error(
+            place,
+            "bad-value",
+            "4.3.1",
+            format!("expected one of: {}", field::DIALOG_TYPES.join(", ")),
+        );
+    } else if !is_known {
+        let message =
+            format!("expected one of: {}, or one of a declared extension", field::DIALOG_TYPES.join(", "));
+        report.warn(place, "unknown-type", "4.3.1", message);
     }
     let is_placeholder = dialog.members().count() <= 1;
     if !is_placeholder
@@ -142,8 +161,8 @@ fn check_dialog(path: &str, dialog: &Entry<'_>, profile: Profile, report: &mut R
 
 fn check_analysis(path: &str, analysis: &Entry<'_>, report: &mut Report) {
     // Types of extensions are theirs to define.
-    let own = ["wtf_transcription"];
-    if analysis.text("type").is_some_and(|kind| !ANALYSIS_TYPES.contains(&&*kind) && !own.contains(&&*kind)) {
+    let is_own = extension::of_entry(Section::Analysis, analysis).is_some();
+    if analysis.text("type").is_some_and(|kind| !is_own && !ANALYSIS_TYPES.contains(&&*kind)) {
         let message = format!("`type` should be one of: {}", ANALYSIS_TYPES.join(", "));
         report.warn(format!("{path}/type"), "unknown-type", "4.5.1", message);
     }

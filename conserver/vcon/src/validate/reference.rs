@@ -1,7 +1,7 @@
 //! References between entries: indices that must point at something.
 
 use super::report::Report;
-use crate::entry::Entry;
+use crate::entry::{Dialog, Entry};
 use crate::json::{Elements, Object};
 use crate::section::Section;
 use crate::vcon::Vcon;
@@ -43,7 +43,9 @@ pub(super) fn check(doc: &Vcon, report: &mut Report) {
             check_event_parties(&path, &entry, count(Section::Parties), report);
         }
     }
-    check_recording_sets(doc, report);
+    let dialogs: Vec<_> = doc.dialog().collect();
+    check_recording_sets(&dialogs, report);
+    check_originals(&dialogs, report);
 }
 
 fn check_event_parties(path: &str, entry: &Entry<'_>, parties: usize, report: &mut Report) {
@@ -57,10 +59,9 @@ fn check_event_parties(path: &str, entry: &Entry<'_>, parties: usize, report: &m
 }
 
 /// A recording names its set and the set names its recordings: both or the reader is lost.
-fn check_recording_sets(doc: &Vcon, report: &mut Report) {
-    let dialogs: Vec<_> = doc.dialog().collect();
+fn check_recording_sets(dialogs: &[Dialog<'_>], report: &mut Report) {
     let at = |index: usize| dialogs.iter().find(|dialog| dialog.index() == index);
-    for dialog in &dialogs {
+    for dialog in dialogs {
         let path = format!("/dialog/{}", dialog.index());
         for set in dialog.indices("recording_set").into_iter().filter_map(at) {
             if !set.indices("recordings").contains(&dialog.index()) {
@@ -74,6 +75,19 @@ fn check_recording_sets(doc: &Vcon, report: &mut Report) {
                 let message = "`recordings` names a dialog that is no recording";
                 report.error(format!("{path}/recordings"), "not-a-recording", "4.3.6", message);
             }
+        }
+    }
+}
+
+/// What never was a conversation cannot have been transferred.
+fn check_originals(dialogs: &[Dialog<'_>], report: &mut Report) {
+    for dialog in dialogs {
+        let originals = dialog.indices("original");
+        let mut named = dialogs.iter().filter(|named| originals.contains(&named.index()));
+        if named.any(|named| named.kind().as_deref() == Some("incomplete")) {
+            let message = "`original` names a dialog of type `incomplete`, which cannot be transferred";
+            let path = format!("/dialog/{}/original", dialog.index());
+            report.error(path, "original-incomplete", "4.3.14", message);
         }
     }
 }

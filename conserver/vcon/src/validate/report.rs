@@ -59,6 +59,13 @@ impl Report {
         }
     }
 
+    /// Takes over what another found, its errors as warnings.
+    pub(super) fn take_as_warnings(&mut self, other: Self) {
+        for finding in other.findings {
+            self.warn(finding.path, finding.rule, finding.section, finding.message);
+        }
+    }
+
     pub(super) fn finish(mut self) -> Vec<Finding> {
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.findings

@@ -245,6 +245,96 @@ fn members_of_a_declared_extension_are_known() {
     assert_eq!(after(r#""parties": ["#, to, Profile::Ingest), []);
 }
 
+/// The clean document with these members more.
+fn with(members: &str) -> Vec<(Severity, &'static str, String)> {
+    after(r#""parties""#, &format!(r#"{members}, "parties""#), Profile::Core04)
+}
+
+#[test]
+fn sessions_and_events_are_known_and_what_is_wrong_in_them_is_a_warning() {
+    let session = r#"{"start": "2026-01-02T03:04:05Z", "duration": 3, "parties": [0, 1], "dialog": [0],
+        "sessions": [{"session": 1, "type": "peer"}]}"#;
+    let event = r#""time": "2026-01-02T03:04:05Z", "session": 0, "party": 1"#;
+    let both = |session: &str, events: &str| {
+        with(&format!(r#""sessions": [{session}, {{}}], "events": [{events}]"#))
+    };
+    let clean = format!(
+        r#"{{"type": "join", {event}}}, {{"type": "keyup", "button": "5", "dialog": 0, {event}}},
+        {{"type": "blind-transfer", "transferee": 0, "transfer_target": 1, "target_session": 1, {event}}}"#
+    );
+    assert_eq!(both(session, &clean), []);
+    for (from, to, rule, path) in [
+        (r#""start": "2026-"#, r#""start": "x2026-"#, "bad-date", "/sessions/0/start"),
+        (r#""duration": 3"#, r#""duration": "3""#, "wrong-type", "/sessions/0/duration"),
+        ("[0, 1]", "[0, 2]", "out-of-range", "/sessions/0/parties"),
+        (r#""dialog": [0]"#, r#""dialog": [4]"#, "out-of-range", "/sessions/0/dialog"),
+        (r#""session": 1"#, r#""session": 2"#, "out-of-range", "/sessions/0/sessions/0/session"),
+        (r#""session": 1, "#, "", "required", "/sessions/0/sessions/0/session"),
+        (r#""peer""#, r#""twin""#, "bad-value", "/sessions/0/sessions/0/type"),
+        (r#""join""#, r#""sneeze""#, "bad-value", "/events/0/type"),
+        (r#""party": 1"#, r#""party": 2"#, "out-of-range", "/events/0/party"),
+        (r#""session": 0"#, r#""session": 2"#, "out-of-range", "/events/0/session"),
+        (r#""session": 0, "#, "", "required", "/events/0/session"),
+        (r#""button": "5", "#, "", "required", "/events/1/button"),
+        (r#""dialog": 0"#, r#""dialog": 4"#, "out-of-range", "/events/1/dialog"),
+        (r#""transferee": 0"#, r#""transferee": 9"#, "out-of-range", "/events/2/transferee"),
+        (r#""target_session": 1"#, r#""target_session": 2"#, "out-of-range", "/events/2/target_session"),
+        (r#""transferee": 0, "#, "", "required", "/events/2/transferee"),
+        (r#""transferee""#, r#""consultation": 1, "transferee""#, "not-allowed", "/events/2/consultation"),
+    ] {
+        let found = both(&session.replacen(from, to, 1), &clean.replacen(from, to, 1));
+        assert_eq!(found, [(Severity::Warning, rule, path.into())], "{from} => {to}");
+    }
+    assert_eq!(with(r#""sessions": {}"#), [(Severity::Warning, "wrong-type", "/sessions".into())]);
+    let alone = with(&format!(r#""events": [{{"type": "join", {event}}}]"#));
+    assert!(alone.contains(&(Severity::Warning, "required", "/sessions".into())), "{alone:?}");
+}
+
+#[test]
+fn a_declared_extension_may_add_types_of_dialog() {
+    let dialog = |extensions: &str, kind: &str| {
+        let json = CLEAN.replacen(r#""type": "text""#, &format!(r#""type": "{kind}""#), 1);
+        let json = json.replacen(r#""parties""#, &format!(r#""extensions": {extensions}, "parties""#), 1);
+        [Profile::Ingest, Profile::Core04].map(|profile| {
+            findings(&json, profile).into_iter().map(|it| (it.severity, it.rule)).collect::<Vec<_>>()
+        })
+    };
+    let odd = vec![(Severity::Warning, "unknown-type")];
+    assert_eq!(dialog(r#"["novel"]"#, "video"), [odd.clone(), odd.clone()]);
+    assert_eq!(dialog("[]", "video"), [odd, vec![(Severity::Error, "bad-value")]]);
+    assert_eq!(dialog(r#"["mcp_session"]"#, "mcp_session"), [[]; 2]);
+    assert_eq!(dialog(r#"["mimi"]"#, "tombstone"), [[]; 2]);
+    let critical = r#""extensions": ["mcp_session", "mimi"], "critical": ["mcp_session", "mimi"]"#;
+    assert_eq!(with(critical), []);
+}
+
+#[test]
+fn an_event_between_the_dialogs_has_one_finding() {
+    let event = r#""dialog": [{"party": 0, "time": "2026-01-02T03:04:05Z", "event": "self_add"},"#;
+    for profile in [Profile::Ingest, Profile::Core04] {
+        let json = CLEAN.replacen("\"dialog\": [\n", event, 1);
+        // The indices of the others have moved by one; their targets are there still.
+        let found: Vec<_> = findings(&json, profile).into_iter().map(|it| (it.rule, it.path)).collect();
+        assert_eq!(found, [("history-in-dialog", "/dialog/0".into())], "{profile:?}");
+    }
+}
+
+#[test]
+fn an_incomplete_dialog_has_not_been_transferred() {
+    let to = r#""original": 2"#;
+    let path = "/dialog/3/original";
+    breaks(r#""original": 0"#, to, Profile::Core04, Severity::Error, "original-incomplete", path);
+}
+
+#[test]
+fn a_skill_is_text_or_a_list() {
+    for skill in [r#""billing""#, r#"["billing", "german"]"#] {
+        let to = format!(r#""extensions": ["CC"], "dialog": [{{"skill": {skill}, "#);
+        let found = findings(&CLEAN.replacen("\"dialog\": [\n    {", &to, 1), Profile::Core04);
+        assert_eq!(found, []);
+    }
+}
+
 #[test]
 fn bytes_that_are_no_vcon_have_one_finding() {
     let found = findings(r#"{"dialog": [{"type": 1, "type": 2}]}"#, Profile::Core04);
