@@ -112,13 +112,17 @@ mod tests {
     #[tokio::test]
     async fn the_receiver_gets_the_old_format_where_that_is_wished() {
         let server = HttpServer::start();
-        let vcon = vcon(&Vcons::new(3).call());
+        let mut call = Vcons::new(3).call();
+        call["appended"] = json!({"uuid": "stale"});
+        call["amended"] = json!({"uuid": "earlier"});
+        let vcon = vcon(&call);
         link(json!({"webhook-urls": server.url("/")}), true)
             .run(&context(&vcon), Some(vcon.clone()))
             .await
             .unwrap();
         let sent = server.requests().pop().unwrap().json();
         assert_eq!(sent["vcon"], "0.0.1");
+        assert_eq!(sent["appended"], call["amended"], "what a link reads is what leaves");
         assert_eq!(sent, parse(&vcon.render(View::Legacy001)));
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &GetArgs) -> anyhow::R
             ));
             return Ok(Exit::NotFound);
         };
-        output::bytes(&vcon.render(if args.legacy { View::Legacy001 } else { View::Stored }));
+        output::bytes(&vcon.render(if args.legacy { View::StoredLegacy001 } else { View::Stored }));
         Ok(Exit::Ok)
     })
 }

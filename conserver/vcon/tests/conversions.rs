@@ -65,7 +65,7 @@ fn the_legacy_view_turns_what_was_written_back() {
 
 #[test]
 fn views_repeated_change_nothing_more() {
-    for view in [View::Read, NATIVE, TEXT, View::Legacy001] {
+    for view in [View::Read, NATIVE, TEXT, View::Legacy001, View::StoredLegacy001] {
         let once = rendered(MIXED, view);
         let again = vcon(&once).render(view);
         assert_eq!(again, once, "{view:?}");
@@ -182,11 +182,23 @@ fn text_that_is_no_json_stays_text_in_the_legacy_view() {
 }
 
 #[test]
-fn the_legacy_name_wins_in_the_legacy_view() {
-    assert_eq!(
-        entry("dialog", r#"{"mediatype":"new","mimetype":"old"}"#, View::Legacy001),
-        r#"{"mimetype":"old"}"#
-    );
+fn of_two_names_the_legacy_view_sends_what_a_pipeline_reads_and_the_stored_one_what_is_stored() {
+    for (section, old, new) in [
+        ("dialog", "mimetype", "mediatype"),
+        ("analysis", "schema_version", "schema"),
+        ("attachments", "must_support", "critical"),
+    ] {
+        for both in [format!(r#"{{"{old}":"o","{new}":"n"}}"#), format!(r#"{{"{new}":"n","{old}":"o"}}"#)] {
+            assert_eq!(entry(section, &both, View::Legacy001), format!(r#"{{"{old}":"n"}}"#));
+            assert_eq!(entry(section, &both, View::StoredLegacy001), format!(r#"{{"{old}":"o"}}"#));
+        }
+    }
+    let root = r#"{"appended":{"a":1},"amended":{"b":2},"critical":["n"],"must_support":["o"]}"#;
+    let sent = r#""appended":{"b":2},"must_support":["n"]"#;
+    let sent = format!(r#"{{{sent},"group":[],"redacted":{{}},"vcon":"0.0.1"}}"#);
+    assert_eq!(rendered(root, View::Legacy001), sent);
+    let stored = sent.replace(r#"{"b":2}"#, r#"{"a":1}"#).replace(r#"["n"]"#, r#"["o"]"#);
+    assert_eq!(rendered(root, View::StoredLegacy001), stored);
 }
 
 #[test]

@@ -96,9 +96,13 @@ mod tests {
 
     #[test]
     fn the_legacy_format_says_so() {
-        let row = Row::of(&vcon(&Vcons::new(1).call()), true).unwrap();
+        let mut call = Vcons::new(1).call();
+        call["dialog"][0]["mimetype"] = json!("audio/stale");
+        call["dialog"][0]["mediatype"] = json!("audio/ogg");
+        let row = Row::of(&vcon(&call), true).unwrap();
         assert_eq!(row.version, "0.0.1");
         let json: serde_json::Value = serde_json::from_slice(&row.json).unwrap();
+        assert_eq!(json["dialog"][0]["mimetype"], "audio/ogg");
         assert_eq!((&json["vcon"], &json["attachments"][0]["type"]), (&json!("0.0.1"), &json!("tags")));
     }
 }

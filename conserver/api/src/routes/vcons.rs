@@ -139,7 +139,7 @@ async fn outward(state: &State, id: &VconId, document: Bytes) -> Bytes {
     }
     let (id, limits) = (id.clone(), settings.limits());
     let convert = move || match Vcon::parse(id, document.clone(), &limits) {
-        Ok(vcon) => vcon.render(View::Legacy001),
+        Ok(vcon) => vcon.render(View::StoredLegacy001),
         Err(_) => document,
     };
     cpu::run(convert).await

@@ -239,6 +239,7 @@ fn a_wrong_variable_is_a_problem_and_never_a_panic() {
             ("VCON_STORAGE_FALLBACK_ENABLED", "maybe"),
             ("LOG_LEVEL", "DEBUG"),
             ("VCON_BODY_SHAPE", "round"),
+            ("EGRESS_FORMAT_VERSION", "0.2.0"),
         ],
     );
     assert!(loaded.plan.is_none());
@@ -256,6 +257,7 @@ fn a_wrong_variable_is_a_problem_and_never_a_panic() {
             "environment: warning: CONSERVER_PARALLEL_STORAGE: has no effect: storages are always written in parallel",
             "environment: warning: VCON_STORAGE_FALLBACK_ENABLED: `maybe` is taken as false; write `true` or `false`",
             "environment: error: VCON_BODY_SHAPE: is neither `native` nor `text`",
+            "environment: error: EGRESS_FORMAT_VERSION: is not `0.0.1`, the only format there is beside the current one; write `0.0.1`, or unset it for the current format",
             "environment: error: CONSERVER_LISTEN: is no address with a port; write `127.0.0.1:8000`",
             "environment: error: CONSERVER_API_TOKEN_FILE: cannot read the file `/nonexistent/keys`: entity not found",
             "environment: warning: LOG_LEVEL: has no effect; set `CONSERVER_LOG`",

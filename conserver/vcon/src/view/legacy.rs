@@ -1,7 +1,7 @@
 //! The shape of version 0.0.1, for readers that never moved on.
 //!
-//! Converts what is there without normalising it first: where an entry has both names of a member, the
-//! legacy one is the reader's and wins. Bodies of analysis and attachments that are JSON come out as values
+//! A pipeline reads a document under the names of today, so what leaves it has their values; a stored
+//! document is converted as it stands, and its legacy names win. Bodies of analysis and attachments that are JSON come out as values
 //! under `"encoding": "none"`, as that version had them.
 
 use super::rename::{ENTRY, ROOT};
@@ -14,15 +14,31 @@ const NONE: &str = "\"none\"";
 /// Members that version 0.0.1 always had, with their empty values.
 const FILLERS: [(&str, &str); 3] = [("group", "[]"), ("redacted", "{}"), ("appended", "null")];
 
+/// Which value stays where a member has its old name and its new one.
+#[derive(Clone, Copy)]
+pub(super) enum Wins {
+    New,
+    Old,
+}
+
+impl Wins {
+    fn rename<V>(self, fields: &mut Fields<'_, V>, (old, new): (&str, &str)) {
+        if matches!(self, Self::New) && fields.has(new) {
+            fields.remove(old);
+        }
+        fields.rename(new, old);
+    }
+}
+
 pub(super) fn touches_root<'a>(raw: impl Fn(&str) -> Option<&'a str>) -> bool {
     raw("vcon") != Some(VERSION)
         || ROOT.iter().any(|(_, new)| raw(new).is_some())
         || FILLERS.iter().any(|(name, _)| raw(name).is_none())
 }
 
-pub(super) fn convert_root<'a>(root: &mut Fields<'a, Part<'a>>) {
-    for (old, new) in ROOT {
-        root.rename(new, old);
+pub(super) fn convert_root<'a>(wins: Wins, root: &mut Fields<'a, Part<'a>>) {
+    for names in ROOT {
+        wins.rename(root, names);
     }
     for (name, filler) in FILLERS {
         if !root.has(name) {
@@ -33,6 +49,7 @@ pub(super) fn convert_root<'a>(root: &mut Fields<'a, Part<'a>>) {
 }
 
 pub(super) fn convert_entry<'a>(
+    wins: Wins,
     section: Section,
     entry: &Object<'a>,
     scratch: &mut Vec<u8>,
@@ -43,8 +60,8 @@ pub(super) fn convert_entry<'a>(
         return None;
     }
     let mut fields = fields(entry);
-    for (old, new) in ENTRY {
-        fields.rename(new, old);
+    for names in ENTRY {
+        wins.rename(&mut fields, names);
     }
     if purpose_means_type {
         fields.rename("purpose", "type");

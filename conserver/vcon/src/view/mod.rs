@@ -15,6 +15,7 @@ use crate::body::BodyShape;
 use crate::json::{Fields, Object};
 use crate::scan::Notes;
 use crate::section::Section;
+use legacy::Wins;
 
 /// A shape to render a document in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +27,10 @@ pub enum View {
     /// As [`View::Read`], stamped as version 0.4.0, with object and array bodies in one shape and labelled
     /// as JSON: what is written back.
     Write(BodyShape),
-    /// In the shape of version 0.0.1, for readers that never moved on.
+    /// [`View::Read`] in the shape of version 0.0.1, for readers that never moved on.
     Legacy001,
+    /// [`View::Stored`] in that shape: where a member has its old name and its new one, the old one wins.
+    StoredLegacy001,
 }
 
 /// A top-level value on its way out.
@@ -54,7 +57,7 @@ impl View {
             Self::Stored => false,
             Self::Read => rename::touches_root(raw),
             Self::Write(_) => rename::touches_root(&raw) || write::touches_root(&raw),
-            Self::Legacy001 => legacy::touches_root(raw),
+            Self::Legacy001 | Self::StoredLegacy001 => legacy::touches_root(raw),
         }
     }
 
@@ -66,7 +69,8 @@ impl View {
                 rename::convert_root(fields);
                 write::convert_root(fields);
             }
-            Self::Legacy001 => legacy::convert_root(fields),
+            Self::Legacy001 => legacy::convert_root(Wins::New, fields),
+            Self::StoredLegacy001 => legacy::convert_root(Wins::Old, fields),
         }
     }
 
@@ -79,7 +83,7 @@ impl View {
             Self::Read => notes.legacy_name,
             Self::Write(BodyShape::Native) => notes.legacy_name || (has_bodies && notes.mislabelled_body),
             Self::Write(BodyShape::Text) => notes.legacy_name || (has_bodies && notes.native_body),
-            Self::Legacy001 => true,
+            Self::Legacy001 | Self::StoredLegacy001 => true,
         }
     }
 
@@ -95,7 +99,8 @@ impl View {
             Self::Stored => None,
             Self::Read => rename::convert_entry(section, entry),
             Self::Write(shape) => write::convert_entry(section, entry, shape),
-            Self::Legacy001 => legacy::convert_entry(section, entry, scratch),
+            Self::Legacy001 => legacy::convert_entry(Wins::New, section, entry, scratch),
+            Self::StoredLegacy001 => legacy::convert_entry(Wins::Old, section, entry, scratch),
         }
     }
 }

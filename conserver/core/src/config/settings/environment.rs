@@ -97,8 +97,10 @@ impl Environment<'_, '_> {
             None => {}
             Some("0.0.1") => settings.legacy_egress = true,
             Some(_) => {
-                let message = "is not `0.0.1`, the only format there is beside the current one; ignored";
-                self.report.variable(Severity::Warning, env::EGRESS_FORMAT_VERSION, message);
+                let message = "is not `0.0.1`, the only format there is beside the current one";
+                self.report
+                    .variable(Severity::Error, env::EGRESS_FORMAT_VERSION, message)
+                    .hint("write `0.0.1`, or unset it for the current format");
             }
         }
         if let Some(domain) = self.text(env::UUID8_DOMAIN_NAME) {
