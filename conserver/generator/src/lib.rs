@@ -57,6 +57,7 @@ impl Vcons {
         let call = json!({
             "uuid": id,
             "vcon": "0.4.0",
+            "extensions": ["CC"],
             "created_at": start,
             "subject": topic.subject,
             "parties": [party(&agent, "agent"), party(&customer, "customer")],
@@ -67,7 +68,6 @@ impl Vcons {
                 "parties": [0, 1],
                 "originator": 1,
                 "mediatype": "audio/x-wav",
-                "filename": format!("{id}.wav"),
                 "url": format!("https://recordings.example.com/2026/{id}.wav"),
                 "content_hash": self.hash(),
             }],
@@ -76,20 +76,21 @@ impl Vcons {
                     "type": "transcript",
                     "dialog": 0,
                     "vendor": "example",
-                    "product": "listener-2",
                     "schema": "listener",
+                    "mediatype": "application/json",
                     "encoding": "json",
-                    "body": {"transcript": transcript, "confidence": 0.94, "language": "en", "segments": segments},
+                    "body": {"transcript": transcript, "language": "en", "segments": segments},
                 },
                 {
                     "type": "summary",
                     "dialog": 0,
                     "vendor": "example",
+                    "mediatype": "text/plain",
                     "encoding": "none",
                     "body": topic.summary,
                 },
             ],
-            "attachments": [{"purpose": "tags", "encoding": "json", "body": [format!("topic:{}", topic.tag), "source:phone"]}],
+            "attachments": [tags(&start, &[format!("topic:{}", topic.tag), "source:phone".to_owned()])],
         });
         self.next();
         call
@@ -110,10 +111,10 @@ impl Vcons {
         let dialog: Vec<Value> = (0..).zip(topic.lines).map(message).collect();
         self.next();
         json!({
-            "uuid": id, "vcon": "0.4.0", "created_at": start.to_string(), "subject": topic.subject,
+            "uuid": id, "vcon": "0.4.0", "extensions": ["CC"], "created_at": start.to_string(), "subject": topic.subject,
             "parties": [party(&customer, "customer"), party(&agent, "agent")],
             "dialog": dialog, "analysis": [],
-            "attachments": [{"purpose": "tags", "encoding": "json", "body": ["source:chat"]}],
+            "attachments": [tags(&start.to_string(), &["source:chat".to_owned()])],
         })
     }
 
@@ -125,7 +126,7 @@ impl Vcons {
         let body = format!("Hello,\r\n\r\n{}\r\n\r\n{}\r\n", topic.lines.join("\r\n"), from.name);
         self.next();
         json!({
-            "uuid": id, "vcon": "0.4.0", "created_at": start, "subject": topic.subject,
+            "uuid": id, "vcon": "0.4.0", "extensions": ["CC"], "created_at": start, "subject": topic.subject,
             "parties": [party(&from, "customer"), party(&to, "agent")],
             "dialog": [{
                 "type": "text", "start": start, "parties": [0, [1]], "mediatype": "message/rfc822",
@@ -155,6 +156,7 @@ impl Vcons {
         let mut call = self.call();
         let transcript = call["analysis"][0]["body"]["transcript"].clone();
         call["vcon"] = json!("0.0.1");
+        call["subject"] = json!("A call in the format of 0.0.1");
         call["group"] = json!([]);
         call["redacted"] = json!({});
         call["appended"] = Value::Null;
@@ -215,7 +217,14 @@ pub fn vcon(document: &Value) -> Vcon {
 }
 
 fn party(person: &text::Person, role: &str) -> Value {
-    json!({"name": person.name, "tel": person.tel, "mailto": person.mailto, "role": role})
+    json!({"name": person.name, "validation": "SSO", "tel": person.tel, "mailto": person.mailto, "role": role})
+}
+
+fn tags(start: &str, tags: &[String]) -> Value {
+    json!({
+        "purpose": "tags", "start": start, "party": 0, "dialog": 0, "mediatype": "application/json",
+        "encoding": "json", "body": tags,
+    })
 }
 
 fn rename(entry: &mut Value, from: &str, to: &str) {
@@ -236,6 +245,8 @@ fn round(seconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use conserver_vcon::validate::{Profile, validate};
+
     use super::*;
 
     #[test]
@@ -261,6 +272,17 @@ mod tests {
         let ids: Vec<String> = (0..50).map(|_| vcons.call()["uuid"].as_str().unwrap().to_owned()).collect();
         assert!(ids.is_sorted());
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn the_usual_documents_have_no_findings_and_the_legacy_one_says_what_it_is() {
+        let mut vcons = Vcons::new(1);
+        for document in [vcons.call(), vcons.chat(), vcons.mail(), vcons.with_audio(100)] {
+            for profile in [Profile::Ingest, Profile::Core04] {
+                assert_eq!(validate(&vcon(&document), profile), [], "{document:#}");
+            }
+        }
+        assert!(vcons.legacy()["subject"].as_str().unwrap().contains("0.0.1"));
     }
 
     #[test]
