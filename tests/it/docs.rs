@@ -1,10 +1,9 @@
 //! The docs against the program: every example loads, every key, option, variable and command is explained, every
 //! test that the guarantee names exists, and every link leads somewhere.
 //!
-//! A block marked `yaml` is either a whole configuration (it has `chains:`), or sections of links and storages, around
-//! which a chain is put that uses them all. `yaml,fragment` is less than that and is left alone.
+//! A block marked `yaml` is a whole configuration, to be pasted. `yaml,fragment` is less than that and is left alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,9 +40,20 @@ fn every_example_of_the_docs_loads_without_a_problem() {
     assert!(examples.len() > 10, "only {} examples were found", examples.len());
     let registry = registry();
     for Example { place, text } in examples {
-        let loaded = load(&whole(&text), &place, &Given, &registry);
+        let loaded = load(&text, &place, &Given, &registry);
         let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
         assert!(problems.is_empty() && loaded.plan.is_some(), "{place}:\n{text}\n{}", problems.join("\n"));
+    }
+}
+
+#[test]
+fn the_first_examples_load_where_no_variable_is_set() {
+    let unset: BTreeMap<String, String> = BTreeMap::new();
+    for page in ["README.md", "docs/src/quick-start.md", "docs/src/configuration.md"] {
+        for Example { place, text } in examples_of(&root().join(page)) {
+            let loaded = load(&text, &place, &unset, &registry());
+            assert!(!loaded.has_errors(), "{place}: {:?}", loaded.problems);
+        }
     }
 }
 
@@ -299,24 +309,6 @@ fn examples_of(page: &Path) -> Vec<Example> {
         }
     }
     examples
-}
-
-/// A configuration around sections that are less than one.
-fn whole(text: &str) -> String {
-    if text.lines().any(|line| line.starts_with("chains:")) {
-        return text.to_owned();
-    }
-    let names = |section: &str| {
-        let inside = text.lines().skip_while(|line| *line != section).skip(1);
-        let inside = inside.take_while(|line| line.starts_with(' '));
-        let names = inside.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        names.filter_map(|line| line.trim().split(':').next()).collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "conserver: 1\nredis: redis://localhost\n{text}\nchains:\n  example: {{links: [{}], storages: [{}]}}\n",
-        names("links:"),
-        names("storages:")
-    )
 }
 
 fn keys_of(part: &Value) -> Vec<String> {

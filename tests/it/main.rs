@@ -34,6 +34,7 @@ mod metrics;
 mod oracle;
 mod otlp;
 mod outage;
+mod pasted;
 mod poison;
 mod reload;
 mod schemathesis;

@@ -196,6 +196,7 @@ variables! {
 pub const DEAD: &[(&str, &str)] = &[
     ("CONSERVER_START_METHOD", "workers are always started as new processes"),
     ("LOGGING_CONFIG_FILE", "set `CONSERVER_LOG` and `CONSERVER_LOG_FORMAT`"),
+    ("LOG_FORMAT", "set `CONSERVER_LOG_FORMAT`"),
     ("LOG_LEVEL", "set `CONSERVER_LOG`"),
     ("SENTRY_DSN", "errors are reported through logs and `OTEL_EXPORTER_OTLP_ENDPOINT`"),
     ("TICK_INTERVAL", "metrics are gathered when they are asked for"),
