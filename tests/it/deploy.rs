@@ -1,12 +1,14 @@
 //! The image, the compose file and the unit against the program: what they name exists.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
 use conserver::cli::{self, Cli};
-use conserver_core::config::env;
+use conserver_core::config::{env, load};
+use conserver_core::registry::Registry;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -28,7 +30,13 @@ fn parses(line: &str) -> Cli {
 fn every_variable_that_the_deployment_files_set_is_one_the_program_reads() {
     // Compose's own.
     const OF_COMPOSE: &[&str] = &["CONSERVER_EXTERNAL_PORT"];
-    for file in ["Dockerfile", "compose.yaml", "deploy/conserver.service", "deploy/docker/health"] {
+    for file in [
+        "Dockerfile",
+        "compose.yaml",
+        "deploy/compose/docker-compose.yml",
+        "deploy/conserver.service",
+        "deploy/docker/health",
+    ] {
         let text = read(file);
         for name in variables(&text) {
             let known = env::ALL.iter().any(|variable| variable.name == name) || OF_COMPOSE.contains(&name);
@@ -53,6 +61,32 @@ fn the_commands_of_the_unit_and_the_image_are_commands_of_the_program() {
     let image = read("Dockerfile");
     assert!(image.contains("ENTRYPOINT [\"conserver\"]") && image.contains("CMD [\"run\"]"));
     assert!(matches!(parses("conserver run").command, cli::Command::Run(_)));
+}
+
+#[test]
+fn the_compose_file_for_tools_of_the_python_server_has_what_they_look_for() {
+    let compose = read("deploy/compose/docker-compose.yml");
+    let services = compose.lines().skip_while(|line| *line != "services:").skip(1);
+    let services = services.take_while(|line| line.is_empty() || line.starts_with(' '));
+    let names: Vec<&str> = services.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':')).collect();
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with(' ')).collect();
+    assert_eq!(names, ["conserver", "api", "redis"]);
+    for command in compose.lines().filter_map(|line| line.trim().strip_prefix("command: [")) {
+        let words = command.trim_end_matches(']').replace(',', "");
+        if !words.starts_with("redis-server") {
+            parses(&format!("conserver {words}"));
+        }
+    }
+    assert!(compose.contains("./config.yml:"));
+
+    let mut registry = Registry::new();
+    conserver_links::register(&mut registry);
+    conserver_storages::register(&mut registry);
+    let unset: BTreeMap<String, String> = BTreeMap::new();
+    let loaded = load(&read("deploy/compose/config.yml"), "config.yml", &unset, &registry);
+    assert_eq!(loaded.problems, []);
+    let lists: Vec<String> = loaded.plan.unwrap().ingress_lists().iter().map(ToString::to_string).collect();
+    assert_eq!(lists, ["default"], "the list whose length the tools show");
 }
 
 #[test]

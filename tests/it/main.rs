@@ -13,6 +13,7 @@ mod api;
 mod architecture;
 mod bad_input;
 mod cli;
+mod clients;
 mod db;
 mod proof;
 mod site;
