@@ -10,6 +10,7 @@ pub mod exit;
 mod figures;
 mod identity;
 mod log;
+mod notice;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod output;

@@ -47,6 +47,11 @@ pub(crate) fn notes_have_colours() -> bool {
     notes_are_watched() && env::wants_colours(&env::Process)
 }
 
+/// Makes room for a picture that takes the place of the last: the lines that somebody scrolled up to stay.
+pub(crate) fn clear() {
+    written(std::io::stdout().lock().write_all(b"\x1b[H\x1b[J"));
+}
+
 /// The text in bold, on a terminal.
 pub(crate) fn bold(text: &str) -> String {
     if has_style() { format!("{BOLD}{text}{USUAL}") } else { text.to_owned() }
@@ -132,7 +137,9 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     let numeric: Vec<bool> = (0..head.len())
         .map(|c| {
             !rows.is_empty()
-                && rows.iter().all(|row| row[c].chars().all(|ch| ch.is_ascii_digit() || ch == '-'))
+                && rows
+                    .iter()
+                    .all(|row| row[c].chars().all(|ch| ch.is_ascii_digit() || ch == '-' || ch == '.'))
         })
         .collect();
     let show = |cells: Vec<&str>| {

@@ -1,6 +1,6 @@
 //! The only place where concrete types meet: which links and storages there are, and which backend a plan names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,6 +197,17 @@ pub(crate) fn dead_letter_lists(plan: &Plan) -> Vec<QueueName> {
     lists.extend(plan.storages.iter().map(|storage| storage.adapter.name.dead_letters()));
     lists.sort();
     lists.dedup();
+    lists
+}
+
+/// Every list that a plan names, those that its links may push to included.
+pub(crate) fn known_lists(wiring: &Wiring, plan: &Plan) -> BTreeSet<QueueName> {
+    let mut lists: BTreeSet<QueueName> = plan.ingress_lists().into_iter().collect();
+    lists.extend(plan.chains.iter().flat_map(|chain| chain.egress.iter().cloned()));
+    lists.extend(dead_letter_lists(plan));
+    // A link that cannot be built pushes nothing.
+    let links = wiring.registry.links_of(plan).filter_map(|(_, built)| built.ok());
+    lists.extend(links.flat_map(|link| link.feeds()));
     lists
 }
 

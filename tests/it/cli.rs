@@ -8,6 +8,7 @@ mod files;
 mod help;
 mod migrate;
 mod output;
+mod standing;
 
 use insta::Settings;
 

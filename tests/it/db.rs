@@ -98,7 +98,7 @@ impl Db {
 
     /// Keys of ours that hold ids: in flight, busy, parked, delayed, suspect, staged, stray. Redis drops empty ones.
     pub(crate) fn left(&self) -> Vec<(String, usize)> {
-        let lasting = ["cs:format", "cs:seq", "cs:workers", "cs:sweeper"];
+        let lasting = ["cs:format", "cs:seq", "cs:workers", "cs:sweeper", "cs:notes"];
         let kept = |key: &String| {
             !lasting.contains(&key.as_str())
                 && !["cs:w:", "cs:wl:", "cs:dlq:", "cs:lane:", "cs:story:"].iter().any(|p| key.starts_with(p))

@@ -34,7 +34,7 @@ fn an_instance_is_ready_while_its_workers_claim_and_alive_even_without_redis() {
     until("it is ready", || status("/ready") == Some(200) && status("/api/ready") == Some(200));
     assert_eq!(status("/health"), Some(200));
     let (unknown, body) = get(&address, "/nothing").unwrap();
-    assert!(unknown == 404 && body.contains("/openapi.json"), "{body}");
+    assert!(unknown == 404 && body.contains("/docs"), "{body}");
 
     site.redis.stop();
     until("it is not ready without Redis", || status("/ready") == Some(503));
@@ -43,6 +43,31 @@ fn an_instance_is_ready_while_its_workers_claim_and_alive_even_without_redis() {
     site.redis.restart();
     until("it is ready again", || status("/ready") == Some(200));
     drop(daemon);
+}
+
+#[test]
+fn a_start_without_redis_is_alive_and_goes_on_when_it_comes() {
+    let mut site = Site::new(CONFIG);
+    site.redis.stop();
+    let address = format!("127.0.0.1:{}", conserver_testkit::free_port());
+    let daemon = site.setup.launch(1, &["--listen", &address]);
+    let status = |path: &str| get(&address, path).map(|(status, _)| status);
+    until("it is alive", || status("/health") == Some(200));
+    assert_eq!(status("/ready"), Some(503));
+    assert!(daemon.usual_workers().is_empty(), "there is nothing to work on");
+    site.redis.restart();
+    until("it is ready", || status("/ready") == Some(200));
+}
+
+#[test]
+fn one_that_waits_for_redis_ends_when_it_is_asked_to() {
+    let mut site = Site::new(CONFIG);
+    site.redis.stop();
+    let address = format!("127.0.0.1:{}", conserver_testkit::free_port());
+    let mut daemon = site.setup.launch(1, &["--listen", &address]);
+    until("it is alive", || get(&address, "/health").is_some());
+    assert!(daemon.stop().success());
+    assert!(get(&address, "/health").is_none(), "its API has ended, too");
 }
 
 #[test]

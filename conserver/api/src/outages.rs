@@ -31,6 +31,8 @@ pub struct Guard {
     pub probe_in_ms: u64,
     /// The class of the last error of the worker that opened it first.
     pub error: String,
+    /// The failure that opened it there, in one line.
+    pub why: String,
 }
 
 /// A chain of which nothing is claimed.
@@ -81,6 +83,7 @@ impl Guard {
         if other.open_ms > self.open_ms {
             self.open_ms = other.open_ms;
             self.error.clone_from(&other.error);
+            self.why.clone_from(&other.why);
         }
     }
 }
@@ -98,6 +101,7 @@ mod tests {
             open_ms,
             probe_in_ms,
             error: error.to_owned(),
+            why: format!("{error}: it does not answer"),
         };
         let held = HeldUp { chain: "main".to_owned(), by: "db".to_owned(), workers: 1 };
         Outages { workers: 1, guards: vec![guard], held_up: vec![held] }
@@ -113,6 +117,7 @@ mod tests {
         let guard = all.guard(GuardKind::Storage, "db").unwrap();
         assert_eq!((all.workers, guard.open_in, guard.probing), (3, 2, false));
         assert_eq!((guard.open_ms, guard.probe_in_ms, &*guard.error), (9000, 0, "unavailable"));
+        assert_eq!(guard.why, "unavailable: it does not answer");
         assert_eq!(all.held_up("main").map(|held| held.workers), Some(2));
         assert!(all.guard(GuardKind::Link, "db").is_none() && all.held_up("other").is_none());
     }

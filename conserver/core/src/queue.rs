@@ -140,6 +140,18 @@ pub trait Queue: Send + Sync + 'static {
     /// * the id at the head of a list is told, with an age where the backend knows one
     async fn status(&self, lists: &[QueueName]) -> Result<Vec<ListStatus>>;
 
+    /// Every list of ids of stored vCons with its length: for people who look for ids that nobody takes.
+    ///
+    /// # Behaviour
+    /// * a list is there while the id at its head is that of a stored vCon, whoever put it there
+    async fn lists(&self) -> Result<Vec<(QueueName, u64)>>;
+
+    /// Why ids of a list are delayed.
+    ///
+    /// # Behaviour
+    /// * it is the last error of the delayed id that is due first; nothing is told where none is delayed
+    async fn why_delayed(&self, list: &QueueName) -> Result<Option<String>>;
+
     /// Stops or resumes claims from a list, for all workers.
     ///
     /// # Behaviour

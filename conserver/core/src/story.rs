@@ -1,4 +1,5 @@
-//! What became of a vCon, run by run: for people who ask "where is it, and why?". Nothing in the pipeline relies on it.
+//! What became of a vCon, run by run, and how a running instance stands: for people who ask "where is it, and why?".
+//! Nothing in the pipeline relies on it.
 //!
 //! A run is remembered after it was settled, and written behind the pipeline's back: a process that is killed takes
 //! its last moment's memories with it, a backend that is away those of the outage. What failed for good is known
@@ -120,7 +121,7 @@ pub struct Memory {
     pub age: Duration,
 }
 
-/// Remembers runs.
+/// Remembers runs, and keeps notes.
 #[async_trait]
 pub trait Chronicle: Send + Sync + 'static {
     /// Remembers these runs, and forgets others for their sake.
@@ -136,4 +137,15 @@ pub trait Chronicle: Send + Sync + 'static {
     /// * a run that was settled before `since` (Unix milliseconds) is left out
     /// * an id that nothing is known of has no runs
     async fn runs_of(&self, id: &VconId, since: i64) -> Result<Vec<RunStory>>;
+
+    /// Leaves a note of how a running instance stands, for commands: they speak with the backend alone. Without a note
+    /// it takes back the one that it left.
+    ///
+    /// # Behaviour
+    /// * an instance has one note, the last that it left, beside those of others
+    /// * a note is gone once it is taken back, or older than `lives`
+    async fn leave_note(&self, instance: &str, note: Option<&str>, lives: Duration) -> Result<()>;
+
+    /// The notes of running instances, in the order of their names.
+    async fn notes(&self) -> Result<Vec<String>>;
 }

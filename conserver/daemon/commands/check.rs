@@ -5,6 +5,7 @@ use std::time::Duration;
 use conserver_core::backend::Gravity;
 use conserver_core::config::{Loaded, Plan};
 
+use super::phrase::many;
 use crate::cli::{CheckArgs, Global};
 use crate::config::File;
 use crate::exit::Exit;
@@ -56,7 +57,7 @@ fn stops(loaded: &Loaded) -> Vec<String> {
     let mut lines = Vec::new();
     let mistakes = loaded.plan.as_ref().map(|plan| plan.mistakes.as_slice()).unwrap_or_default();
     if everything > 0 {
-        lines.push(format!("nothing starts: {} of the whole file", plural(everything, "error")));
+        lines.push(format!("nothing starts: {} of the whole file", many(everything as u64, "error")));
     } else if errors > 0 && loaded.for_start(false).is_none() {
         lines.push("nothing starts (--lenient runs what is sound)".to_owned());
     }
@@ -71,22 +72,18 @@ fn summary(name: &str, plan: &Plan, errors: usize, warnings: usize) -> String {
     format!(
         "{name}: {}; {} on {}, {}, {}",
         counts(errors, warnings),
-        plural(plan.chains.len(), "chain"),
-        plural(lists, "ingress list"),
-        plural(plan.links.len(), "link"),
-        plural(plan.storages.len(), "storage"),
+        many(plan.chains.len() as u64, "chain"),
+        many(lists as u64, "ingress list"),
+        many(plan.links.len() as u64, "link"),
+        many(plan.storages.len() as u64, "storage"),
     )
 }
 
 fn counts(errors: usize, warnings: usize) -> String {
     match (errors, warnings) {
         (0, 0) => "no problems".to_owned(),
-        _ => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+        _ => format!("{}, {}", many(errors as u64, "error"), many(warnings as u64, "warning")),
     }
-}
-
-fn plural(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Reaches every server that the plan names, one line each.

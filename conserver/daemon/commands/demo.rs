@@ -10,12 +10,11 @@
 //! | `sight` | what the lists and workers say, again and again |
 //! | `casualty` | the worker that is killed, and what became of what it held |
 //! | `books` | where every id is in the end |
-//! | `display`, `summary` | what is shown meanwhile and afterwards; `phrase`: its numbers and times |
+//! | `display`, `summary` | what is shown meanwhile and afterwards |
 
 mod books;
 mod casualty;
 mod display;
-mod phrase;
 mod producer;
 mod sight;
 mod site;

@@ -1,4 +1,5 @@
-//! A file per command. Each takes its arguments, speaks through `output`, and answers an exit code.
+//! A file per command. Each takes its arguments, speaks through `output`, and answers an exit code. `phrase` has the
+//! numbers and times that they tell.
 
 pub(crate) mod api;
 pub(crate) mod check;
@@ -20,6 +21,8 @@ pub(crate) mod story;
 pub(crate) mod try_chain;
 pub(crate) mod validate;
 pub(crate) mod worker;
+
+pub(crate) mod phrase;
 
 use std::io::Read;
 

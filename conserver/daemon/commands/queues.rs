@@ -1,18 +1,19 @@
-//! `queues`: what waits, runs, is delayed, parked, suspect or dead.
+//! `queues`: what waits, runs, is delayed, parked, suspect or dead, and why nothing moves.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use conserver_core::QueueName;
 use conserver_core::config::Plan;
-use conserver_core::queue::{ListStatus, Oldest};
+use conserver_core::queue::{ListStatus, Oldest, WorkerStatus};
 use serde_json::json;
 
-use super::Instance;
+use super::{Instance, phrase};
 use crate::cli::{Global, QueuesArgs};
 use crate::exit::Exit;
+use crate::notice::Notice;
 use crate::output;
-use crate::wiring::Wiring;
+use crate::wiring::{Wiring, dead_letter_lists};
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow::Result<Exit> {
     super::block_on(async {
@@ -25,26 +26,24 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &QueuesArgs) -> anyhow
         if args.pause || args.resume {
             return set_paused(&instance, &lists, args.pause).await;
         }
+        let all = args.chain.is_none() && args.lists.is_empty();
         loop {
-            let status = instance.backend.queue.status(&lists).await?;
-            let workers = instance.backend.queue.workers().await?;
+            let seen = Seen::look(&instance, &lists, all).await?;
+            if args.watch && output::is_watched() && !args.json {
+                output::clear();
+            }
             if args.json {
-                let lists: serde_json::Map<_, _> = lists
-                    .iter()
-                    .zip(&status)
-                    .map(|(list, status)| Ok((list.as_str().to_owned(), serde_json::to_value(status)?)))
-                    .collect::<serde_json::Result<_>>()?;
-                output::line(serde_json::to_string(&json!({"lists": lists, "workers": workers}))?);
+                output::line(serde_json::to_string(&seen.json()?)?);
             } else {
-                show(&lists, &status);
-                let live = workers.iter().filter(|worker| worker.lease_ms > 0).count();
-                output::line(format!("\n{live} of {} registered workers have a lease", workers.len()));
+                seen.show(&instance.plan, args.watch);
             }
             if !args.watch {
                 return Ok(Exit::Ok);
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
-            output::line("");
+            if !output::is_watched() && !args.json {
+                output::line("");
+            }
         }
     })
 }
@@ -78,42 +77,112 @@ async fn set_paused(instance: &Instance, lists: &[QueueName], paused: bool) -> a
     Ok(Exit::Ok)
 }
 
-fn show(lists: &[QueueName], status: &[ListStatus]) {
-    let head = ["list", "waiting", "running", "delayed", "parked", "suspect", "dead", "oldest", ""];
-    let rows: Vec<Vec<String>> = lists
-        .iter()
-        .zip(status)
-        .map(|(list, s)| {
-            let numbers = [s.queued, s.in_flight, s.delayed, s.parked, s.suspects, s.dead];
-            let mut row = vec![list.to_string()];
-            row.extend(numbers.iter().map(u64::to_string));
-            row.push(s.oldest.as_ref().map(age).unwrap_or_default());
-            row.push(if s.paused { "paused".to_owned() } else { String::new() });
-            row
+/// How everything stands.
+struct Seen {
+    lists: Vec<(QueueName, ListStatus)>,
+    /// Dead-letter lists that are no ingress list's `DLQ:<list>`: those of storages, and those that chains name.
+    dead: Vec<(QueueName, u64)>,
+    workers: Vec<WorkerStatus>,
+    notice: Notice,
+}
+
+impl Seen {
+    async fn look(instance: &Instance, lists: &[QueueName], all: bool) -> anyhow::Result<Self> {
+        let backend = &instance.backend;
+        let status = backend.queue.status(lists).await?;
+        let mut dead = Vec::new();
+        if all {
+            let mut others = dead_letter_lists(&instance.plan);
+            others.retain(|dlq| lists.iter().all(|list| list.dead_letters() != *dlq));
+            for dlq in others {
+                dead.push((dlq.clone(), backend.queue.push(&dlq, &[]).await?));
+            }
+        }
+        Ok(Self {
+            lists: lists.iter().cloned().zip(status).collect(),
+            dead,
+            workers: backend.queue.workers().await?,
+            notice: Notice::read(backend).await?,
         })
-        .collect();
-    output::table(&head, &rows);
-}
-
-/// An age in the largest unit of which there are two; a question mark where nobody knows it.
-fn age(oldest: &Oldest) -> String {
-    let Some(seconds) = oldest.age_ms.map(|ms| ms / 1000) else { return "?".to_owned() };
-    let units = [("d", 86_400), ("h", 3600), ("m", 60)];
-    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
-    unit.map_or_else(|| format!("{seconds}s"), |(name, length)| format!("{}{name}", seconds / length))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use conserver_core::queue::Since;
-
-    #[test]
-    fn ages_fit_their_column() {
-        let shown = |age_ms| age(&Oldest { id: "a".into(), age_ms, since: Since::Put });
-        let seconds = [0, 119, 120, 7199, 7200, 172_799, 172_800];
-        let ages = seconds.map(|seconds| shown(Some(seconds * 1000)));
-        assert_eq!(ages, ["0s", "119s", "2m", "119m", "2h", "47h", "2d"]);
-        assert_eq!(shown(None), "?");
     }
+
+    fn json(&self) -> serde_json::Result<serde_json::Value> {
+        let lists: serde_json::Map<_, _> = self
+            .lists
+            .iter()
+            .map(|(list, status)| Ok((list.as_str().to_owned(), serde_json::to_value(status)?)))
+            .collect::<serde_json::Result<_>>()?;
+        let dead: serde_json::Map<_, _> =
+            self.dead.iter().map(|(list, length)| (list.as_str().to_owned(), (*length).into())).collect();
+        let Notice { not_run, outages, .. } = &self.notice;
+        Ok(json!({"lists": lists, "dead_letters": dead, "workers": self.workers, "not_run": not_run,
+            "held_up": outages.held_up}))
+    }
+
+    fn show(&self, plan: &Plan, with_rates: bool) {
+        let head = [
+            "list", "waiting", "running", "delayed", "parked", "suspect", "dead", "oldest", "per s", "state",
+        ];
+        let mut rows: Vec<Vec<String>> =
+            self.lists.iter().map(|(list, status)| self.row(plan, list, status)).collect();
+        for (list, length) in &self.dead {
+            let mut row = vec!["-".to_owned(); 7];
+            row[0] = list.to_string();
+            row[6] = length.to_string();
+            row.extend([String::new(), "-".to_owned(), String::new()]);
+            rows.push(row);
+        }
+        let rates = head.iter().position(|name| *name == "per s").filter(|_| !with_rates);
+        let head: Vec<&str> =
+            head.into_iter().enumerate().filter(|(n, _)| Some(*n) != rates).map(|(_, name)| name).collect();
+        if let Some(rates) = rates {
+            rows.iter_mut().for_each(|row| drop(row.remove(rates)));
+        }
+        output::table(&head, &rows);
+        output::line("");
+        output::line(super::doctor::workers(&self.workers).1);
+    }
+
+    fn row(&self, plan: &Plan, list: &QueueName, status: &ListStatus) -> Vec<String> {
+        let s = status;
+        let mut row = vec![list.to_string()];
+        row.extend([s.queued, s.in_flight, s.delayed, s.parked, s.suspects, s.dead].map(|n| n.to_string()));
+        row.push(s.oldest.as_ref().map(age).unwrap_or_default());
+        row.push(
+            self.notice
+                .settled
+                .get(list.as_str())
+                .map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}")),
+        );
+        row.push(self.state(plan, list, status));
+        row
+    }
+
+    /// Why nothing moves.
+    fn state(&self, plan: &Plan, list: &QueueName, status: &ListStatus) -> String {
+        let mut state = Vec::new();
+        if status.paused {
+            state.push("paused".to_owned());
+        }
+        match plan.chains.iter().find(|chain| chain.ingress.contains(list)) {
+            None => state.push("no chain takes from it".to_owned()),
+            Some(chain) => {
+                let name = chain.name.as_str();
+                if self.notice.not_run.contains_key(name)
+                    || self.notice.instances == 0 && chain.blocked.is_some()
+                {
+                    state.push("not run".to_owned());
+                }
+                if let Some(held) = self.notice.outages.held_up.iter().find(|held| held.chain == name) {
+                    state.push(format!("held up by {}", held.by));
+                }
+            }
+        }
+        state.join(", ")
+    }
+}
+
+/// An age that fits its column; a question mark where nobody knows it.
+fn age(oldest: &Oldest) -> String {
+    oldest.age_ms.map_or_else(|| "?".to_owned(), |ms| phrase::age(ms / 1000))
 }

@@ -90,7 +90,11 @@ impl Instance {
     /// All that the API is told now.
     pub(crate) fn news(&self, second_ends: bool) -> impl Iterator<Item = Told> {
         let happened = self.happened(second_ends);
-        happened.into_iter().chain(second_ends.then(|| self.standing()))
+        let standing = second_ends.then(|| {
+            let (figures, outages) = self.stands();
+            Told::Standing { figures, outages }
+        });
+        happened.into_iter().chain(standing)
     }
 
     fn happened(&self, second_ends: bool) -> Option<Told> {
@@ -101,13 +105,14 @@ impl Instance {
         Told::events(events, missed + std::mem::take(&mut shared.missed))
     }
 
-    fn standing(&self) -> Told {
+    /// All that is counted, and what workers need and cannot have.
+    pub(crate) fn stands(&self) -> (Snapshot, Outages) {
         let figures = self.figures();
         let mut outages = Outages::default();
         for child in self.lock().children.values().filter(|child| child.is_fresh()) {
             outages.add(&child.outages);
         }
-        Told::Standing { figures, outages }
+        (figures, outages)
     }
 
     fn told(&self, pid: u32, told: Told) {

@@ -3,6 +3,7 @@
 
 mod child;
 mod death;
+mod ready;
 mod recovery;
 mod restart;
 mod texts;
@@ -11,8 +12,6 @@ use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use conserver_core::backend::Gravity;
-use conserver_core::clock::Seldom;
 use conserver_core::config::{Plan, Problem, Settings};
 use conserver_core::event::{ChildEnded, ChildStarted, ConfigChanged, VconsRecovered, live};
 use conserver_core::queue::Strikes;
@@ -29,6 +28,7 @@ use crate::commands::worker::tell;
 use crate::config::File;
 use crate::exit::Exit;
 use crate::figures::{self, Instance};
+use crate::notice;
 use crate::wiring::{Backend, Wiring, dead_letter_lists, named_dlqs};
 use crate::worker::inbox::Message;
 
@@ -93,6 +93,8 @@ pub(crate) struct Supervisor {
     unrecovered: Vec<Dead>,
     suspects_looked: Instant,
     swept: Option<Instant>,
+    /// Whether the backend has answered.
+    is_ready: bool,
     /// Whoever looks at the lists hears of new configurations.
     plans: tokio::sync::watch::Sender<Plan>,
 }
@@ -138,6 +140,7 @@ impl Supervisor {
             unrecovered: Vec::new(),
             suspects_looked: Instant::now(),
             swept: None,
+            is_ready: false,
         })
     }
 
@@ -156,17 +159,25 @@ impl Supervisor {
             "conserver {}",
             env!("CARGO_PKG_VERSION")
         );
-        tokio::select! {
-            ready = self.wait_for_backend() => {
-                if let Err(fatal) = ready {
-                    anyhow::bail!("{fatal}");
-                }
-            }
-            _ = signals.terminate.recv() => return Ok(Exit::Ok),
-            _ = signals.interrupt.recv() => return Ok(Exit::Ok),
-        }
         live::keep();
+        // Whoever watches us asks the API, which has to say that we live and wait.
+        self.start_due();
+        match self.wait_for_backend(&mut signals).await {
+            Some(Ok(())) => {}
+            early => {
+                if self.places.values().any(|place| place.process.is_some()) {
+                    self.stop(&mut signals).await;
+                }
+                return early.map_or(Ok(Exit::Ok), |waited| waited.map(|()| Exit::Ok));
+            }
+        }
+        self.is_ready = true;
+        if let Err(error) = self.recovery.of_this_host().await {
+            tracing::warn!(error = %error.chain(), "cannot look for dead workers yet");
+        }
         tokio::spawn(figures::watch(self.backend.clone(), self.plans.subscribe()));
+        let instance = self.options.instance.clone();
+        let notes = tokio::spawn(notice::leave(self.backend.clone(), instance, self.plans.subscribe()));
         self.start_due();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -183,37 +194,27 @@ impl Supervisor {
             }
         }
         self.stop(&mut signals).await;
+        notes.abort();
+        notice::take_back(&self.backend).await;
         self.options.instance.settled().await;
         Ok(Exit::Ok)
     }
 
-    /// Waits for the backend, says what is worth saying about it, and recovers what died before us.
-    async fn wait_for_backend(&self) -> Result<(), String> {
-        let mut told = Seldom::every(Duration::from_secs(10));
-        let findings = loop {
-            match self.backend.advise(&self.plan).await {
-                Ok(findings) => break findings,
-                Err(error) => {
-                    if told.is_time() {
-                        tracing::warn!(error = %error.chain(), "cannot reach {}; waiting for it", self.backend.inspect.kind());
-                    }
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-            }
-        };
-        for finding in &findings {
-            match finding.gravity {
-                Gravity::Good => tracing::debug!(subject = finding.subject, "{}", finding.found),
-                Gravity::Warning => {
-                    tracing::warn!(subject = finding.subject, advice = finding.advice, "{}", finding.found);
-                }
-                Gravity::Fatal => return Err(format!("{}; {}", finding.found, finding.advice)),
+    /// Waits for the backend and looks after the API meanwhile; `None` if it is time to end.
+    async fn wait_for_backend(&mut self, signals: &mut Signals) -> Option<anyhow::Result<()>> {
+        let (backend, plan) = (self.backend.clone(), self.plan.clone());
+        let mut ready = std::pin::pin!(ready::ready(&backend, &plan));
+        loop {
+            let pause = self.next_start();
+            tokio::select! {
+                ready = &mut ready => return Some(ready),
+                (role, status) = ended(&mut self.places) => self.child_ended(role, status).await,
+                () = tokio::time::sleep(pause) => self.start_due(),
+                _ = signals.terminate.recv() => return None,
+                _ = signals.interrupt.recv() => return None,
+                () = gone(&mut self.options.owner) => return None,
             }
         }
-        if let Err(error) = self.recovery.of_this_host().await {
-            tracing::warn!(error = %error.chain(), "cannot look for dead workers yet");
-        }
-        Ok(())
     }
 
     /// How long until the next child is due.
@@ -230,6 +231,8 @@ impl Supervisor {
             .iter()
             .filter(|(_, place)| place.process.is_none() && place.due.is_none_or(|due| due <= now))
             .map(|(role, _)| *role)
+            // A worker without a backend has nothing to do.
+            .filter(|role| self.is_ready || *role == Role::Api)
             .collect();
         for role in roles {
             let (log, instance) = (self.options.log.as_deref(), &self.options.instance);

@@ -120,6 +120,7 @@ impl Pipeline {
                     open_ms: millis(trouble.open),
                     probe_in_ms: millis(trouble.probe_in),
                     error: trouble.error.as_str().to_owned(),
+                    why: trouble.why.to_string(),
                 });
             }
         };

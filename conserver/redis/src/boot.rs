@@ -91,7 +91,7 @@ impl RedisQueue {
         if !wrong.is_empty() {
             return Ok(Advice::new(Gravity::Fatal, "layout", wrong.join(", "), crate::misplaced::MEND));
         }
-        Ok(Advice::new(Gravity::Good, "layout", format!("our keys have version {format}"), ""))
+        Ok(Advice::new(Gravity::Good, "layout", format!("key layout {format}, as this version"), ""))
     }
 }
 

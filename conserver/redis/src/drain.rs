@@ -73,12 +73,17 @@ impl RedisQueue {
 
     /// Keys of a pattern, with `SCAN` and never `KEYS`.
     pub(crate) async fn scan(&self, pattern: &str) -> Result<Vec<String>> {
+        self.scan_for(&["MATCH", pattern]).await
+    }
+
+    /// All keys of which this holds, each once.
+    pub(crate) async fn scan_for(&self, holds: &[&str]) -> Result<Vec<String>> {
         let mut found = Vec::new();
         let mut cursor = "0".to_owned();
         loop {
             let mut command = redis::cmd("SCAN");
-            command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
-            let (next, keys) = page(self.client.command("scan our keys", &command).await?, "SCAN")?;
+            command.arg(&cursor).arg(holds).arg("COUNT").arg(1000);
+            let (next, keys) = page(self.client.command("scan the keys", &command).await?, "SCAN")?;
             found.extend(keys);
             cursor = next;
             if cursor == "0" {

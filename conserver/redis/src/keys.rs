@@ -22,6 +22,7 @@
 //! | `cs:dlq:<dead-letter list>:<id>` | hash | why an id is a dead letter | replayed, discarded, or with the document |
 //! | `cs:once:<name>` | string | id of the request that its sender called so | 1 day |
 //! | `cs:story:<00 to ff>` | stream | what became of the vCons whose ids have this hash | bounded by `stories` |
+//! | `cs:notes` | hash | running instance → until when (ms), how it stands | 10 s after the last note |
 //! | `cs:expiring` | sorted set | ids that a link lets expire → when (ms) | passed |
 //! | `cs:sweeper` | string | who extends times to live | 1 min |
 //! | `cs:stray` | list | what could not be put where it belongs | by hand (`doctor` shows it) |
@@ -29,6 +30,8 @@
 use conserver_core::vcon::VconId;
 use conserver_core::{QueueName, WorkerId};
 
+/// All but the public keys begin so.
+pub(crate) const OURS: &str = "cs:";
 /// Version of the layout above.
 pub(crate) const FORMAT: u32 = 1;
 /// Holds [`FORMAT`].
@@ -43,6 +46,8 @@ pub(crate) const PARKED: &str = "cs:parked";
 pub(crate) const PAUSED: &str = "cs:paused";
 /// Ids that a link lets expire.
 pub(crate) const EXPIRING: &str = "cs:expiring";
+/// Instance → how it stands.
+pub(crate) const NOTES: &str = "cs:notes";
 /// What could not be put where it belongs.
 pub(crate) const STRAY: &str = "cs:stray";
 /// Who extends times to live.

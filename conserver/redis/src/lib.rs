@@ -19,6 +19,7 @@ mod intake;
 mod keys;
 mod lease;
 mod letters;
+mod look;
 mod migrate;
 mod misplaced;
 mod options;

@@ -23,9 +23,9 @@ impl RedisQueue {
         };
         let refused = texts(answer, "our rights")?;
         Ok(vec![if refused.is_empty() {
-            Advice::new(Gravity::Good, "rights", "our user may do what we do", "")
+            Advice::new(Gravity::Good, "rights", "the user has all needed rights", "")
         } else {
-            let found = format!("our user may not do all that we do: {}", refused.join(", "));
+            let found = format!("the user lacks rights: {}", refused.join(", "));
             Advice::new(Gravity::Warning, "rights", found, ADVICE)
         }])
     }

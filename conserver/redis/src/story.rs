@@ -2,6 +2,7 @@
 //! stream is read for it and all of them together hold as many runs as there may be.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use conserver_core::Result;
@@ -11,8 +12,12 @@ use redis::Value;
 
 use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{array, text};
+use crate::recover::milliseconds;
+use crate::reply::{array, text, texts};
 use crate::settle::{json, millis};
+
+/// All notes go this long after the last one that was left.
+const NOTES_LIVE: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Chronicle for RedisQueue {
@@ -50,6 +55,49 @@ impl Chronicle for RedisQueue {
         let entries = array(self.client.command(DOING, &command).await?, DOING)?;
         let runs = entries.into_iter().filter_map(run_of);
         Ok(runs.filter(|run| run.vcon == *id && run.at >= since).collect())
+    }
+
+    async fn leave_note(&self, instance: &str, note: Option<&str>, lives: Duration) -> Result<()> {
+        let (now, notes) = self.all_notes().await?;
+        let mut pipeline = redis::pipe();
+        if let Some(note) = note {
+            let until = now.saturating_add(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
+            pipeline.cmd("HSET").arg(keys::NOTES).arg(instance).arg(json(&(until, note)));
+        }
+        let ended = |name: &str, until| if name == instance { note.is_none() } else { until < now };
+        for (name, ..) in notes.iter().filter(|(name, until, _)| ended(name, *until)) {
+            pipeline.cmd("HDEL").arg(keys::NOTES).arg(name);
+        }
+        if note.is_some() {
+            pipeline.cmd("PEXPIRE").arg(keys::NOTES).arg(millis(lives.max(NOTES_LIVE)));
+        }
+        self.client.all("leave a note", &pipeline).await.map(drop)
+    }
+
+    async fn notes(&self) -> Result<Vec<String>> {
+        let (now, notes) = self.all_notes().await?;
+        Ok(notes.into_iter().filter(|(_, until, _)| *until >= now).map(|(.., note)| note).collect())
+    }
+}
+
+impl RedisQueue {
+    /// The time, and each instance with its note and until when that counts, the ended ones included.
+    async fn all_notes(&self) -> Result<(i64, Vec<(String, i64, String)>)> {
+        const DOING: &str = "read the notes of instances";
+        let mut look = redis::pipe();
+        look.cmd("TIME").cmd("HGETALL").arg(keys::NOTES);
+        let mut answers = self.client.all(DOING, &look).await?.into_iter();
+        let mut next = || answers.next().unwrap_or(Value::Nil);
+        let now = milliseconds(next())?;
+        let mut fields = texts(next(), DOING)?.into_iter();
+        let mut notes = Vec::new();
+        while let (Some(name), Some(note)) = (fields.next(), fields.next()) {
+            // One of another version may be unreadable: it counts as ended.
+            let (until, note) = serde_json::from_str(&note).unwrap_or_default();
+            notes.push((name, until, note));
+        }
+        notes.sort();
+        Ok((now, notes))
     }
 }
 

@@ -14,8 +14,12 @@ use crate::session::script;
 
 /// What lifts a file from one format to the next; the first makes an empty one ours. A new format adds a line here, and
 /// never changes one that was released.
-const FORMATS: &[&str] =
-    &[include_str!("sql/schema.sql"), include_str!("sql/since.sql"), include_str!("sql/story.sql")];
+const FORMATS: &[&str] = &[
+    include_str!("sql/schema.sql"),
+    include_str!("sql/since.sql"),
+    include_str!("sql/story.sql"),
+    include_str!("sql/notes.sql"),
+];
 /// `cons`, in the header of the file.
 const APPLICATION: i32 = 0x636f_6e73;
 

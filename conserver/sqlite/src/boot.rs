@@ -91,7 +91,7 @@ impl SqliteQueue {
         let log = std::fs::metadata(self.place.log()).map_or(0, |log| log.len());
         let (version, found): (String, String) = (
             row.try_get(3).map_err(failed)?,
-            format!("{} of which {} are free, and {} of log", mib(number(0)?), mib(number(1)?), mib(log)),
+            format!("{} of which {} are free, and {} of log", size(number(0)?), size(number(1)?), size(log)),
         );
         let found = format!("format {} by SQLite {version}, {found}", number(2)?);
         if log > LONG_LOG {
@@ -102,8 +102,11 @@ impl SqliteQueue {
     }
 }
 
-fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+/// As `73.1 GiB`.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20)];
+    let (name, shift) = units.into_iter().find(|(_, shift)| bytes >> shift > 0).unwrap_or(("KiB", 10));
+    format!("{:.1} {name}", bytes as f64 / (1_u64 << shift) as f64)
 }
 
 /// A file that can never be used as it is.
@@ -160,7 +163,7 @@ fn space(directory: &Path) -> Advice {
     let free = rustix::fs::statvfs(directory)
         .map_or(u64::MAX, |stat: StatVfs| stat.f_bavail.saturating_mul(stat.f_frsize));
     if free < LITTLE {
-        let found = format!("only {} are free", mib(free));
+        let found = format!("only {} are free", size(free));
         return Advice::new(
             Gravity::Warning,
             "space",
@@ -168,7 +171,7 @@ fn space(directory: &Path) -> Advice {
             "make room: on a full disk nothing is taken in or finished",
         );
     }
-    Advice::good("space", format!("{} are free", mib(free)))
+    Advice::good("space", format!("{} are free", size(free)))
 }
 
 #[cfg(test)]
@@ -184,6 +187,12 @@ mod tests {
             finding.found.contains("below a file") && finding.advice.contains("CONSERVER_DATA_DIR"),
             "{finding:?}"
         );
+    }
+
+    #[test]
+    fn sizes_have_a_unit_that_fits() {
+        let sizes = [0, 20 << 10, 1 << 20, 74_877 << 20].map(size);
+        assert_eq!(sizes, ["0.0 KiB", "20.0 KiB", "1.0 MiB", "73.1 GiB"]);
     }
 
     #[test]

@@ -79,6 +79,28 @@ impl SqliteQueue {
         Ok(all)
     }
 
+    pub(crate) async fn lists_of_vcons(&self) -> Result<Vec<(QueueName, u64)>> {
+        let mut reader = self.base().await?.reader().await?;
+        let look = "SELECT name, length FROM list l WHERE length > 0 AND EXISTS \
+                      (SELECT 1 FROM document WHERE id = \
+                        (SELECT id FROM entry WHERE state = 0 AND list = l.key ORDER BY place LIMIT 1)) \
+                    ORDER BY name";
+        let found = rows(&mut reader, sql(look)).await?;
+        let read = |row: &sqlx::sqlite::SqliteRow| -> sqlx::Result<(QueueName, u64)> {
+            let length: i64 = row.try_get(1)?;
+            Ok((QueueName::new(row.try_get::<&str, _>(0)?), length.cast_unsigned()))
+        };
+        found.iter().map(|row| read(row).map_err(failed)).collect()
+    }
+
+    pub(crate) async fn last_error_of_delayed(&self, list: &QueueName) -> Result<Option<String>> {
+        let mut reader = self.base().await?.reader().await?;
+        let look = "SELECT tries ->> 'last_error' FROM entry \
+                    WHERE state = 3 AND list = (SELECT key FROM list WHERE name = ?) ORDER BY due LIMIT 1";
+        let found = rows(&mut reader, sql(look).bind(list.as_str())).await?;
+        found.first().map_or(Ok(None), |row| row.try_get(0).map_err(failed))
+    }
+
     pub(crate) async fn pause_list(&self, list: &QueueName, paused: bool) -> Result<bool> {
         let list = list.clone();
         self.write(Keep::Durable, "pause or resume a list", move |session| {

@@ -186,6 +186,14 @@ impl Queue for SqliteQueue {
         self.list_status(lists).await
     }
 
+    async fn lists(&self) -> Result<Vec<(QueueName, u64)>> {
+        self.lists_of_vcons().await
+    }
+
+    async fn why_delayed(&self, list: &QueueName) -> Result<Option<String>> {
+        self.last_error_of_delayed(list).await
+    }
+
     async fn set_paused(&self, list: &QueueName, paused: bool) -> Result<bool> {
         self.pause_list(list, paused).await
     }

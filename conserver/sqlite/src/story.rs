@@ -1,12 +1,14 @@
 //! What became of vCons: a table of a bounded length.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use conserver_core::Result;
 use conserver_core::story::{Chronicle, Memory, RunStory};
 use conserver_core::vcon::VconId;
 use sqlx::Row;
 
-use crate::clock::saturated;
+use crate::clock::{self, saturated};
 use crate::queue::SqliteQueue;
 use crate::session::{failed, json, rows, sql};
 use crate::writer::Keep;
@@ -45,5 +47,29 @@ impl Chronicle for SqliteQueue {
             runs.extend(serde_json::from_str::<RunStory>(run).ok());
         }
         Ok(runs)
+    }
+
+    async fn leave_note(&self, instance: &str, note: Option<&str>, lives: Duration) -> Result<()> {
+        let (instance, note, lives) = (instance.to_owned(), note.map(str::to_owned), saturated(lives));
+        self.write(Keep::Soon, "leave a note", move |session| {
+            Box::pin(async move {
+                let now = session.now;
+                let clear = "DELETE FROM note WHERE instance = ? OR until < ?";
+                session.run(sql(clear).bind(&instance).bind(now)).await?;
+                if let Some(note) = note {
+                    let leave = "INSERT INTO note (instance, until, note) VALUES (?, ?, ?)";
+                    session.run(sql(leave).bind(instance).bind(now.saturating_add(lives)).bind(note)).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn notes(&self) -> Result<Vec<String>> {
+        let mut reader = self.base().await?.reader().await?;
+        let look = "SELECT note FROM note WHERE until >= ? ORDER BY instance";
+        let found = rows(&mut reader, sql(look).bind(clock::now())).await?;
+        found.iter().map(|row| row.try_get(0).map_err(failed)).collect()
     }
 }

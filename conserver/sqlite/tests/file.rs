@@ -43,6 +43,7 @@ async fn a_file_of_the_first_format_is_lifted_and_keeps_what_waits() {
     push(&bench.queue(), "in", &["old"]).await;
     bench.change("ALTER TABLE entry DROP COLUMN since").await;
     bench.change("DROP TABLE story").await;
+    bench.change("DROP TABLE note").await;
     bench.change("PRAGMA user_version = 1").await;
     let lifted: Arc<dyn Queue> = bench.other();
     push(&lifted, "in", &["new"]).await;

@@ -20,6 +20,8 @@ pub const CASES: &[(&str, &str)] = &[
     ),
     ("old_runs_are_left_out", "a run that was settled before `since` (Unix milliseconds) is left out"),
     ("nothing_is_known_of_a_stranger", "an id that nothing is known of has no runs"),
+    ("an_instance_has_one_note", "an instance has one note, the last that it left, beside those of others"),
+    ("a_note_does_not_stay", "a note is gone once it is taken back, or older than `lives`"),
 ];
 
 /// Makes a test of every case of the contract. The expression makes a fresh
@@ -32,6 +34,8 @@ macro_rules! chronicle_suite {
             runs_come_in_order
             old_runs_are_left_out
             nothing_is_known_of_a_stranger
+            an_instance_has_one_note
+            a_note_does_not_stay
         }
     };
     (@tests $fixture:expr => $($case:ident)*) => {
@@ -135,6 +139,33 @@ pub async fn nothing_is_known_of_a_stranger(fixture: impl QueueFixture) {
     chronicle.remember(&[], MEMORY).await.unwrap();
     chronicle.remember(&[run("b", 1)], MEMORY).await.unwrap();
     assert!(chronicle.runs_of(&"a".into(), 0).await.unwrap().is_empty());
+}
+
+/// See [`CASES`].
+pub async fn an_instance_has_one_note(fixture: impl QueueFixture) {
+    const LIVES: Duration = Duration::from_secs(600);
+    let chronicle = fixture.chronicle();
+    assert!(chronicle.notes().await.unwrap().is_empty());
+    for (instance, note) in [("a:1", "first"), ("b:2", "\"other\"\n"), ("a:1", "second")] {
+        chronicle.leave_note(instance, Some(note), LIVES).await.unwrap();
+    }
+    assert_eq!(chronicle.notes().await.unwrap(), ["second", "\"other\"\n"]);
+}
+
+/// See [`CASES`].
+pub async fn a_note_does_not_stay(fixture: impl QueueFixture) {
+    const LIVES: Duration = Duration::from_secs(600);
+    let chronicle = fixture.chronicle();
+    chronicle.leave_note("a", Some("stays"), LIVES).await.unwrap();
+    chronicle.leave_note("b", Some("goes"), LIVES).await.unwrap();
+    chronicle.leave_note("c", Some("ends"), Duration::from_millis(1)).await.unwrap();
+    chronicle.leave_note("b", None, LIVES).await.unwrap();
+    chronicle.leave_note("never said anything", None, LIVES).await.unwrap();
+    while chronicle.notes().await.unwrap() != ["stays"] {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    chronicle.leave_note("a", None, LIVES).await.unwrap();
+    assert!(chronicle.notes().await.unwrap().is_empty());
 }
 
 #[cfg(test)]

@@ -160,6 +160,14 @@ pub const CASES: &[(&str, &str)] = &[
         "the_head_of_a_list_is_its_oldest",
         "the id at the head of a list is told, with an age where the backend knows one",
     ),
+    (
+        "a_list_of_vcons_is_there",
+        "a list is there while the id at its head is that of a stored vCon, whoever put it there",
+    ),
+    (
+        "the_last_error_tells_why_ids_are_delayed",
+        "it is the last error of the delayed id that is due first; nothing is told where none is delayed",
+    ),
     ("pausing_tells_whether_it_changed_anything", "answers whether that changed anything"),
     (
         "letters_come_by_page_and_may_be_unknown",
@@ -240,6 +248,8 @@ macro_rules! queue_suite {
             peeking_takes_nothing
             every_place_is_counted
             the_head_of_a_list_is_its_oldest
+            a_list_of_vcons_is_there
+            the_last_error_tells_why_ids_are_delayed
             pausing_tells_whether_it_changed_anything
             letters_come_by_page_and_may_be_unknown
             a_replay_moves_each_letter_once

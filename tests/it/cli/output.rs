@@ -136,7 +136,10 @@ fn doctor() {
     let findings: Value = serde_json::from_str(&said).unwrap();
     let mut parts: Vec<&String> = findings.as_object().unwrap().keys().collect();
     parts.sort();
-    assert_eq!(parts, ["dead_letters", "lists", "redis", "storages", "strays", "workers"]);
+    assert_eq!(
+        parts,
+        ["dead_letters", "lists", "not_run", "outages", "redis", "storages", "strays", "unserved", "workers"]
+    );
     assert_eq!(code, 1, "there is something to look at");
 
     let _daemon = site.run(1);

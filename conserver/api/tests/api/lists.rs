@@ -177,6 +177,7 @@ storages:
         open_ms: 9000,
         probe_in_ms: 1000,
         error: "unavailable".to_owned(),
+        why: "no answer".to_owned(),
     };
     let held = HeldUp { chain: "main".to_owned(), by: "archive".to_owned(), workers: 2 };
     let outages = Outages { workers: 2, guards: vec![open], held_up: vec![held] };

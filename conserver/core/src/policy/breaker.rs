@@ -46,7 +46,7 @@ struct Inner {
 }
 
 /// How a breaker stands that is not closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Open, or half-open while a probe is under way.
     pub state: State,
@@ -56,6 +56,8 @@ pub struct Trouble {
     pub probe_in: Duration,
     /// What the last failure was, that of a probe included.
     pub error: ErrorKind,
+    /// The failure that opened it, in one line.
+    pub why: Arc<str>,
 }
 
 /// Who asks again after the cooldown.
@@ -181,6 +183,7 @@ impl Breaker {
             open: inner.since.elapsed(),
             probe_in: inner.until.saturating_duration_since(Instant::now()),
             error: inner.kind,
+            why: inner.why.clone(),
         })
     }
 

@@ -10,10 +10,10 @@ use conserver_core::vcon::{Vcon, VconId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::casualty::Casualty;
-use super::phrase::{grouped, plural, time};
 use super::sight::{LISTS, Sight};
 use super::site::Site;
 use crate::cli::DemoArgs;
+use crate::commands::phrase::{grouped, plural, time};
 use crate::output;
 
 /// How often a line without a terminal.

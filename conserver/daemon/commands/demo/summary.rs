@@ -6,9 +6,9 @@ use conserver_core::config::env::{self, Vars};
 
 use super::books::Books;
 use super::casualty::Casualty;
-use super::phrase::{grouped, plural, time};
 use super::site::Site;
 use crate::cli::DemoArgs;
+use crate::commands::phrase::{grouped, plural, time};
 use crate::output;
 
 /// How wide a line may be.

@@ -113,7 +113,7 @@ async fn rights_that_are_missing_are_named() {
     let told = as_user(&bench, "some").rights(&lists).await.unwrap();
     let rights = about(&told, "rights");
     assert_eq!(rights.gravity, Gravity::Warning);
-    assert!(rights.found.ends_with("all that we do: RENAME cs:x, LPOP out, RPUSH out"), "{rights:?}");
+    assert!(rights.found.ends_with("lacks rights: RENAME cs:x, LPOP out, RPUSH out"), "{rights:?}");
 
     bench.run::<()>("ACL SETUSER none on >secret ~* +@all -eval -evalsha").await;
     let told = as_user(&bench, "none").rights(&lists).await.unwrap();

@@ -4,6 +4,7 @@ use conserver_core::ErrorKind;
 use conserver_core::queue::{ListStatus, Oldest, Since, Strikes};
 
 use super::*;
+use crate::vcons::{Vcons, vcon};
 
 /// See [`CASES`](super::CASES).
 pub async fn pushed_ids_keep_their_order(fixture: impl QueueFixture) {
@@ -95,6 +96,43 @@ pub async fn the_head_of_a_list_is_its_oldest(fixture: impl QueueFixture) {
         assert_eq!(head().await.since, Since::Put);
         assert!(head().await.age_ms.is_some());
     }
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn a_list_of_vcons_is_there(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let stored = vcon(&Vcons::new(1).call());
+    fixture.store().put(&stored, None).await.unwrap();
+    let known = stored.id().as_str();
+    push(&queue, "nobody takes", &[known, "unknown"]).await;
+    push(&queue, "DLQ:in", &[known]).await;
+    push(&queue, "of strangers", &["unknown", known]).await;
+    push(&queue, "taken", &[known]).await;
+    let worker = worker(&queue).await;
+    let _leases = claim(&queue, &worker, &["taken"], 1).await;
+    let lists = queue.lists().await.unwrap();
+    assert_eq!(lists, [("DLQ:in".into(), 1), ("nobody takes".into(), 2)]);
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn the_last_error_tells_why_ids_are_delayed(fixture: impl QueueFixture) {
+    let queue = fixture.queue();
+    let worker = worker(&queue).await;
+    push(&queue, "in", &["later", "soon"]).await;
+    assert_eq!(queue.why_delayed(&"in".into()).await.unwrap(), None);
+    let delays = [("no \"room\"", 7200), ("no answer", 3600)];
+    let leases = claim(&queue, &worker, &["in"], 2).await;
+    let batch: Vec<_> = leases
+        .into_iter()
+        .zip(delays)
+        .map(|(lease, (error, seconds))| {
+            let tries = Tries { last_error: Some(error.to_owned()), ..Tries::default() };
+            retried(lease, Duration::from_secs(seconds), tries)
+        })
+        .collect();
+    settle(&queue, &worker, &batch).await;
+    assert_eq!(queue.why_delayed(&"in".into()).await.unwrap().as_deref(), Some("no answer"));
+    assert_eq!(queue.why_delayed(&"no such list".into()).await.unwrap(), None);
 }
 
 /// See [`CASES`](super::CASES).

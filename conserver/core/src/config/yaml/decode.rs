@@ -403,7 +403,8 @@ mod tests {
 
     #[test]
     fn the_text_of_a_reference_is_a_number_where_no_text_is_wanted() {
-        let mut root = compose("a: {host: '${N}', port: '${N}', lists: [x, '${N}'], mode: '${N}'}").unwrap().root;
+        let mut root =
+            compose("a: {host: '${N}', port: '${N}', lists: [x, '${N}'], mode: '${N}'}").unwrap().root;
         let vars = std::collections::BTreeMap::from([("N".to_owned(), "007".to_owned())]);
         crate::config::yaml::reference::resolve(&mut root, &vars, std::path::Path::new(""));
         let decoded: Decoded<IndexMap<String, Server>> = decode(&root, &Path::root());
