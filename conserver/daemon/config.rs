@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use conserver_api::Tls;
 use conserver_core::config::env::{self, Vars};
 use conserver_core::config::{self, Loaded, Plan};
 
@@ -68,9 +69,19 @@ impl File {
         config::load(&self.text, &name, &env::Process, registry).try_build(&name, registry)
     }
 
+    /// The same, with what only a start looks at: the certificate of the API.
+    pub(crate) fn load_to_start(&self, wiring: &Wiring) -> Loaded {
+        let mut loaded = self.load(wiring);
+        let tls = loaded.for_looking().and_then(|plan| plan.settings.api.tls.as_ref()).map(Tls::new);
+        if let Some(Err(error)) = tls {
+            loaded.found(&self.name(), "api.tls", error);
+        }
+        loaded
+    }
+
     /// What a start runs, after all problems have been printed.
     pub(crate) fn for_start(&self, wiring: &Wiring, lenient: bool) -> anyhow::Result<Plan> {
-        let loaded = self.load(wiring);
+        let loaded = self.load_to_start(wiring);
         loaded.problems.iter().for_each(|problem| output::note(problem.to_string()));
         let plan = loaded.for_start(lenient).cloned();
         plan.ok_or_else(|| {

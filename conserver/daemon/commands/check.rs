@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
-    let loaded = file.load(wiring);
+    let loaded = file.load_to_start(wiring);
     let problems = &loaded.problems;
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = problems.len() - errors;

@@ -85,6 +85,21 @@ impl Loaded {
         self
     }
 
+    /// Notes a mistake that was found by trying: it concerns everything.
+    pub fn found(&mut self, file_name: &str, path: &str, message: String) {
+        self.problems.push(Problem {
+            severity: Severity::Error,
+            file: file_name.to_owned(),
+            line: 0,
+            column: 0,
+            path: path.to_owned(),
+            message,
+            hint: None,
+            scope: Scope::Everything,
+        });
+        self.plan = None;
+    }
+
     /// Keeps what is wrong out of what may be run.
     fn block(&mut self) {
         for plan in [&mut self.plan, &mut self.readable].into_iter().flatten() {
