@@ -186,6 +186,9 @@ pub struct CheckArgs {
     /// Treat warnings as errors.
     #[arg(long)]
     pub strict: bool,
+    /// Look at the file alone: what its variables hold is not known, and is not missed.
+    #[arg(long, conflicts_with = "connect")]
+    pub no_env: bool,
     /// Print problems as JSON.
     #[arg(long)]
     pub json: bool,

@@ -65,8 +65,13 @@ impl File {
 
     /// What comes of it, with every link and storage built for a try.
     pub(crate) fn load(&self, wiring: &Wiring) -> Loaded {
+        self.load_with(wiring, &env::Process)
+    }
+
+    /// The same with variables of another place than the environment.
+    pub(crate) fn load_with(&self, wiring: &Wiring, vars: &dyn Vars) -> Loaded {
         let (name, registry) = (self.name(), wiring.registry());
-        config::load(&self.text, &name, &env::Process, registry).try_build(&name, registry)
+        config::load(&self.text, &name, vars, registry).try_build(&name, registry)
     }
 
     /// The same, with what only a start looks at: the certificate of the API.

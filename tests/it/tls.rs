@@ -75,6 +75,7 @@ fn files_that_cannot_be_used_are_named_at_the_start() {
     let fails = |file: &str, says: &str| {
         let (code, out, err) = site.command(&["api", "--listen", "127.0.0.1:0"]);
         assert_ne!(code, 0, "{out}");
+        let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(err.contains(file) && err.contains(says), "`{file}` `{says}` is not in: {err}");
     };
     fails("server.pem", "No such file");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conserver_core::backend::Gravity;
-use conserver_core::config::{Loaded, Plan};
+use conserver_core::config::{Loaded, Plan, env};
 
 use super::phrase::many;
 use crate::cli::{CheckArgs, Global};
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
-    let loaded = file.load_to_start(wiring);
+    let loaded = if args.no_env { file.load_with(wiring, &env::Unknown) } else { file.load_to_start(wiring) };
     let problems = &loaded.problems;
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = problems.len() - errors;

@@ -10,6 +10,25 @@ use std::path::Path;
 pub trait Vars {
     /// The value of a variable; `None` if it is not set.
     fn get(&self, name: &str) -> Option<String>;
+
+    /// Whether what a reference to a variable brings is unknown rather than missing: then nothing is said about it.
+    fn is_unknown(&self) -> bool {
+        false
+    }
+}
+
+/// No environment: a file is looked at where its variables are not known, as in CI.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unknown;
+
+impl Vars for Unknown {
+    fn get(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn is_unknown(&self) -> bool {
+        true
+    }
 }
 
 /// The environment of this process.

@@ -29,6 +29,8 @@ pub struct Loaded {
     pub shown: Value,
     /// Where links and storages stand in the file.
     places: Vec<(Scope, Mark)>,
+    /// What has values that are not known.
+    unknown: Vec<Scope>,
 }
 
 impl Loaded {
@@ -51,6 +53,7 @@ impl Loaded {
         });
         let unbuildable: Vec<Problem> = links
             .chain(storages)
+            .filter(|(scope, ..)| !self.unknown.contains(scope))
             .map(|(scope, used, error)| {
                 let (section, name) = match &scope {
                     Scope::Link(name) => ("links", name),
@@ -114,6 +117,10 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
     let Composed { mut root, duplicates } = match compose(text) {
         Ok(composed) => composed,
         Err(unreadable) => {
+            let line = text.lines().nth(unreadable.mark.line.saturating_sub(1)).unwrap_or_default();
+            let in_braces = unreadable.message.contains("flow") && line.contains("${");
+            let hint =
+                in_braces.then(|| "write references in quotes inside of `{ }`: `\"${NAME}\"`".to_owned());
             let problem = Problem {
                 severity: Severity::Error,
                 file: file_name.to_owned(),
@@ -121,14 +128,14 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
                 column: unreadable.mark.column,
                 path: String::new(),
                 message: unreadable.message,
-                hint: None,
+                hint,
                 scope: Scope::Everything,
             };
             return Loaded::unreadable(vec![problem]);
         }
     };
     let directory = FilePath::new(file_name).parent().unwrap_or(FilePath::new(""));
-    let dangling = reference::resolve(&mut root, env, directory);
+    let (dangling, unknown) = reference::resolve(&mut root, env, directory);
 
     let mut report = Report::new(file_name, dialect(&root), &root);
     for (path, mark) in duplicates {
@@ -153,7 +160,9 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
         return Loaded::unreadable(report.finish());
     }
     let readable = check(file_name, env, registry, &mut report);
-    let problems = report.finish();
+    let mut problems = report.finish();
+    // What is wrong with a value that is not known is not known either.
+    problems.retain(|problem| !unknown.iter().any(|path| problem.path.starts_with(&path.to_string())));
     let nothing_runs = problems.iter().any(Problem::stops_everything);
     let is_lost = |problem: &Problem| {
         problem.stops_everything() && BACKEND.iter().any(|key| problem.path.starts_with(key))
@@ -165,6 +174,7 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
         problems,
         shown: redact::file(&root),
         places: places(&root),
+        unknown: unknown.iter().map(Scope::of).collect(),
     };
     loaded.block();
     loaded
@@ -175,7 +185,14 @@ const BACKEND: &[&str] = &["conserver", "redis", "data_dir", "REDIS_URL", "CONSE
 
 impl Loaded {
     fn unreadable(problems: Vec<Problem>) -> Self {
-        Self { plan: None, readable: None, problems, shown: Value::Null, places: Vec::new() }
+        Self {
+            plan: None,
+            readable: None,
+            problems,
+            shown: Value::Null,
+            places: Vec::new(),
+            unknown: Vec::new(),
+        }
     }
 }
 

@@ -138,3 +138,31 @@ fn who_only_looks_needs_to_know_where() {
         assert_eq!(load_text(&text).for_looking().is_some(), knows, "{to}");
     }
 }
+
+#[test]
+fn without_an_environment_what_variables_hold_is_not_missed() {
+    let text = "
+conserver: 1
+workers: ${WORKERS}
+links: {p: {module: post, options: {url: '${URL}', port: '${PORT}', api_key: '${KEY}'}}}
+chains: {main: {links: [p], timeout: '${LIMIT}', egress_lists: ['${OUT}']}}
+";
+    let unknown = &conserver_core::config::env::Unknown;
+    let loaded = conserver_core::config::load(text, "chains.yaml", unknown, &crate::kinds::registry());
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    assert!(load_text(text).has_errors());
+    // What is wrong all the same is told.
+    let wrong = text.replace("links: [p]", "links: [q]");
+    let loaded = conserver_core::config::load(&wrong, "chains.yaml", unknown, &crate::kinds::registry());
+    assert_eq!(loaded.problems.iter().filter(|problem| problem.is_error()).count(), 1);
+}
+
+#[test]
+fn a_reference_without_quotes_in_braces_gets_a_way_out() {
+    let loaded = load_text("storages: {a: {password: ${PW}}}\n");
+    assert!(
+        loaded.problems[0].hint.as_ref().is_some_and(|hint| hint.contains("in quotes")),
+        "{:?}",
+        loaded.problems
+    );
+}

@@ -20,17 +20,19 @@ pub(crate) struct Dangling {
     pub(crate) foreign: bool,
 }
 
-/// Resolves all references of a tree; relative files are looked for in `directory`.
-pub(crate) fn resolve(node: &mut Node, vars: &dyn Vars, directory: &FilePath) -> Vec<Dangling> {
-    let mut resolver = Resolver { vars, directory, dangling: Vec::new() };
+/// Resolves all references of a tree; relative files are looked for in `directory`. Answers what leads nowhere, and where a
+/// value stands in for one that is not known.
+pub(crate) fn resolve(node: &mut Node, vars: &dyn Vars, directory: &FilePath) -> (Vec<Dangling>, Vec<Path>) {
+    let mut resolver = Resolver { vars, directory, dangling: Vec::new(), unknown: Vec::new() };
     resolver.visit(node, &Path::root());
-    resolver.dangling
+    (resolver.dangling, resolver.unknown)
 }
 
 struct Resolver<'a> {
     vars: &'a dyn Vars,
     directory: &'a FilePath,
     dangling: Vec<Dangling>,
+    unknown: Vec<Path>,
 }
 
 impl Resolver<'_> {
@@ -63,6 +65,12 @@ impl Resolver<'_> {
                         let is_nothing = node.plain && resolved.is_empty();
                         node.content = if is_nothing { Content::Null } else { Content::Text(resolved) };
                         node.hidden = true;
+                    }
+                    Err(_) if self.vars.is_unknown() => {
+                        // It may be a number where one is wanted, and is text elsewhere.
+                        node.content = Content::Text("1".to_owned());
+                        node.hidden = true;
+                        self.unknown.push(path.clone());
                     }
                     Err((message, hint)) => {
                         self.dangling.push(Dangling { path: path.clone(), message, hint, foreign: false })
@@ -199,7 +207,7 @@ mod tests {
     fn read(text: &str) -> (Node, Vec<String>) {
         let vars = BTreeMap::from([("N".to_owned(), "4".to_owned()), ("EMPTY".to_owned(), String::new())]);
         let mut node = compose(text).unwrap().root;
-        let dangling = resolve(&mut node, &vars, FilePath::new("/nonexistent"));
+        let (dangling, _) = resolve(&mut node, &vars, FilePath::new("/nonexistent"));
         (node, dangling.into_iter().map(|d| format!("{}: {}", d.path, d.message)).collect())
     }
 
