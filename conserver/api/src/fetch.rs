@@ -67,6 +67,8 @@ async fn look(state: &State, id: &VconId) -> Result<Option<Bytes>> {
     match find_in_storages(&state.live().storages, id, Some(Instant::now() + PATIENCE)).await {
         Ok(vcon) => Ok(Some(bring_back(state, &vcon).await)),
         Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+        // What does not heal by itself need not be asked for again.
+        Err(error) if error.is_permanent() => Err(Error::new(ErrorKind::Internal, error.chain())),
         Err(error) => Err(Error::new(ErrorKind::Unavailable, error.chain())),
     }
 }

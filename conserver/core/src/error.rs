@@ -26,6 +26,8 @@ pub enum ErrorKind {
     WrongType,
     /// The document is larger than this process may load.
     TooLarge,
+    /// The other side answers, but is not set up for us: a column is missing. No document's fault.
+    Misconfigured,
     /// The other side refused who we are.
     Unauthorized,
     /// Somebody else changed it at the same time.
@@ -54,6 +56,7 @@ impl ErrorKind {
             Self::Invalid => "invalid",
             Self::WrongType => "wrong-type",
             Self::TooLarge => "too-large",
+            Self::Misconfigured => "misconfigured",
             Self::Unauthorized => "unauthorized",
             Self::Conflict => "conflict",
             Self::Unsupported => "unsupported",
@@ -69,7 +72,7 @@ impl ErrorKind {
     fn class(self) -> Class {
         match self {
             Self::Conflict | Self::RateLimited | Self::Timeout => Class::Retryable { after: None },
-            Self::Unavailable => Class::Unavailable,
+            Self::Misconfigured | Self::Unavailable => Class::Unavailable,
             _ => Class::Permanent,
         }
     }

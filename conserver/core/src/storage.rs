@@ -83,6 +83,8 @@ pub trait Storage: Send + Sync + 'static {
     /// # Behaviour
     /// * what comes back equals what was saved, unknown members and bodies of any JSON type included
     /// * a missing id is `Ok(None)`; an outage is an error, never `None`
+    /// * what lies under the id and is no vCon is `Invalid`, never `None`
+    /// * an id that it cannot keep is missing
     /// * without the capability: `Unsupported`
     async fn get(&self, id: &VconId) -> Result<Option<Vcon>>;
 
@@ -91,6 +93,7 @@ pub trait Storage: Send + Sync + 'static {
     /// # Behaviour
     /// * `Ok(true)` if something was there, `Ok(false)` if not
     /// * what was deleted is missing afterwards
+    /// * an id that it cannot keep was not there
     /// * without the capability: `Unsupported`
     async fn delete(&self, id: &VconId) -> Result<bool>;
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use conserver_core::ErrorKind;
+use conserver_core::chain::find_in_storages;
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::vcon::{Vcon, VconId, View};
-use conserver_core::{Error, ErrorKind};
 
 use super::Instance;
 use crate::cli::{GetArgs, Global};
@@ -42,33 +43,28 @@ async fn from_storages(
     id: &VconId,
 ) -> anyhow::Result<Option<Vcon>> {
     let only = args.storage.as_deref().filter(|name| !name.is_empty());
-    let storages = wiring.storages(&instance.plan)?;
+    let mut storages = wiring.storages(&instance.plan)?;
     if let Some(name) = only
         && !storages.iter().any(|storage| storage.name().as_str() == name)
     {
         let names: Vec<&str> = storages.iter().map(|storage| storage.name().as_str()).collect();
         anyhow::bail!("no storage named `{name}`; there are: {}", names.join(", "));
     }
-    let asked = storages.iter().filter(|s| only.is_none_or(|name| s.name().as_str() == name));
-    Ok(first_of(asked, id).await?)
+    storages.retain(|storage| only.is_none_or(|name| storage.name().as_str() == name));
+    Ok(first_of(&storages, id).await?)
 }
 
 /// The copy of the first of these storages that has one.
 ///
 /// # Errors
-/// If none of those that answer has one, and one does not answer: an outage is no answer, the vCon may be there.
+/// If none has one and one of them failed: an error is no answer, the vCon may be there.
 pub(super) async fn first_of(
-    storages: impl Iterator<Item = &Arc<GuardedStorage>>,
+    storages: &[Arc<GuardedStorage>],
     id: &VconId,
 ) -> conserver_core::Result<Option<Vcon>> {
-    let mut away: Option<Error> = None;
-    for storage in storages {
-        match storage.get(id, None).await {
-            Ok(Some(vcon)) => return Ok(Some(vcon)),
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Unsupported || error.kind() == ErrorKind::Invalid => {}
-            Err(error) => away = Some(error.context(format!("ask storage `{}`", storage.name()))),
-        }
+    match find_in_storages(storages, id, None).await {
+        Ok(vcon) => Ok(Some(vcon)),
+        Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+        Err(error) => Err(error),
     }
-    away.map_or(Ok(None), Err)
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &MigrateArgs) -> anyho
         })?;
         let progress = output::counting("documents");
         let storages = if args.prune { wiring.storages(&instance.plan)? } else { Vec::new() };
-        let is_stored = async |id: &VconId| Ok(first_of(storages.iter(), id).await?.is_some());
+        let is_stored = async |id: &VconId| Ok(first_of(&storages, id).await?.is_some());
         let answer = async {
             let mut found =
                 redis.migrate(args.apply, |so_far| progress.set_position(so_far.documents)).await?;

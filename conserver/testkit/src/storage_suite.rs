@@ -34,6 +34,9 @@ pub trait StorageFixture: Send + Sync {
     /// A vCon that this storage refuses for good, whatever happens.
     fn refused(&self) -> Vcon;
 
+    /// Puts something that is no vCon in the place of a vCon that was saved. Only asked where vCons are given back.
+    async fn spoil(&self, id: &VconId);
+
     /// Takes the other side away, for the rest of the fixture's life.
     async fn outage(&mut self);
 
@@ -67,9 +70,12 @@ pub const CASES: &[(&str, &str)] = &[
     ),
     ("a_missing_id_is_none", "a missing id is `Ok(None)`; an outage is an error, never `None`"),
     ("an_outage_is_an_error", "a missing id is `Ok(None)`; an outage is an error, never `None`"),
+    ("what_is_no_vcon_is_invalid", "what lies under the id and is no vCon is `Invalid`, never `None`"),
+    ("an_id_it_cannot_keep_is_missing", "an id that it cannot keep is missing"),
     ("getting_needs_the_capability", "without the capability: `Unsupported`"),
     ("deleting_tells_whether_something_was_there", "`Ok(true)` if something was there, `Ok(false)` if not"),
     ("what_was_deleted_is_missing", "what was deleted is missing afterwards"),
+    ("an_id_it_cannot_keep_was_not_there", "an id that it cannot keep was not there"),
     ("deleting_needs_the_capability", "without the capability: `Unsupported`"),
     (
         "checking_tells_whether_a_save_could_succeed",
@@ -94,9 +100,12 @@ macro_rules! storage_suite {
             every_shape_of_document_comes_back
             a_missing_id_is_none
             an_outage_is_an_error
+            what_is_no_vcon_is_invalid
+            an_id_it_cannot_keep_is_missing
             getting_needs_the_capability
             deleting_tells_whether_something_was_there
             what_was_deleted_is_missing
+            an_id_it_cannot_keep_was_not_there
             deleting_needs_the_capability
             checking_tells_whether_a_save_could_succeed
         }
@@ -132,6 +141,11 @@ async fn assert_kept(fixture: &dyn StorageFixture, expected: &Vcon) {
     let kept = fixture.kept(expected.id()).await.expect("the vCon is there");
     let expected = read_view(expected);
     assert!(same(&kept, &expected), "expected {expected}\nkept {kept}");
+}
+
+/// Ids that some storage cannot keep: no UUID, longer than a file name, with bytes that texts do not take.
+fn odd_ids() -> [VconId; 4] {
+    ["no uuid", &"x".repeat(300), "nul \0 in it", ""].map(VconId::new)
 }
 
 fn assert_unsupported(error: &Error) {

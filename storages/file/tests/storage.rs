@@ -75,6 +75,19 @@ impl StorageFixture for Fixture {
         vcon(&Vcons::new(99).with_audio(2 << 20))
     }
 
+    async fn spoil(&self, id: &VconId) {
+        let mut folders = vec![self.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with(id.as_str())) {
+                    _ if entry.is_dir() => folders.push(entry),
+                    true => fs::write(entry, "[1]").unwrap(),
+                    false => {}
+                }
+            }
+        }
+    }
+
     async fn outage(&mut self) {
         // What a lost mount looks like is another folder or none; a file in its place fails everything, even for root.
         fs::rename(self.path(), self.folder.path().join("elsewhere")).unwrap();

@@ -20,7 +20,7 @@ pub(crate) fn classify(doing: &str, error: sqlx::Error) -> Error {
         E::Database(answer) => {
             let code = answer.code().unwrap_or_default();
             let (kind, class) = of_code(&code);
-            let says = if kind == ErrorKind::Invalid && class == Class::Permanent {
+            let says = if kind == ErrorKind::Invalid {
                 format!("cannot {doing}: the server refuses the data (code {code})")
             } else {
                 format!("cannot {doing}: {} (code {code})", answer.message())
@@ -63,8 +63,8 @@ fn of_code(code: &str) -> (ErrorKind, Class) {
             "28" => REFUSED,
             "22" | "23" | "54" => BAD_DATA,
             "40" => (ErrorKind::Conflict, AGAIN),
-            // The table is not one of ours: a column missing, another type.
-            "42" => (ErrorKind::Invalid, Class::Unavailable),
+            // The table is not one of ours: a column missing, another type. Or a pooler gave us a statement of others.
+            "42" | "26" => (ErrorKind::Misconfigured, Class::Unavailable),
             "08" | "25" | "3D" | "3F" | "53" | "55" | "57" | "58" | "XX" | "F0" => AWAY,
             // Unknown: tried again, but not for ever.
             _ => (ErrorKind::Internal, AGAIN),
@@ -107,7 +107,7 @@ mod tests {
             ("55000", "takes no connections", AWAY),
             ("58030", "i/o error", AWAY),
             ("42P01", "no such table", AWAY),
-            ("42703", "no such column", (ErrorKind::Invalid, Class::Unavailable)),
+            ("42703", "no such column", (ErrorKind::Misconfigured, Class::Unavailable)),
             ("40001", "not serializable", (ErrorKind::Conflict, AGAIN)),
             ("40P01", "deadlock", (ErrorKind::Conflict, AGAIN)),
             ("55P03", "locked", (ErrorKind::Conflict, AGAIN)),

@@ -60,6 +60,10 @@ impl StorageFixture for Fixture {
         vcon(&call)
     }
 
+    async fn spoil(&self, _id: &VconId) {
+        unreachable!("a webhook gives no vCon back");
+    }
+
     async fn outage(&mut self) {
         self.server.stop();
     }

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use conserver_core::cpu;
 use conserver_core::directory::{CreatedRange, Dated, PartyTerms};
 use conserver_core::queue::Paging;
 use conserver_core::store::{IndexKeys, Loaded};
 use conserver_core::vcon::{Vcon, VconId, View};
-use conserver_core::{ErrorKind, cpu};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -177,7 +177,7 @@ pub(crate) async fn delete(
     let live = state.live();
     let deletions = live.storages.iter().filter(|storage| storage.info().can_delete).map(|storage| async {
         let deleted = storage.delete(&id).await;
-        (storage.name().clone(), deleted.err().filter(|error| error.kind() != ErrorKind::Invalid))
+        (storage.name().clone(), deleted.err())
     });
     let remaining: Vec<_> =
         join_all(deletions).await.into_iter().filter_map(|(name, e)| Some((name, e?))).collect();

@@ -49,8 +49,8 @@ pub trait Documents: Send + Sync {
 /// that would reach beyond `deadline`.
 ///
 /// # Errors
-/// `Missing` if every storage says so. A storage that cannot be asked may be the one that has it: its error comes
-/// back instead.
+/// `Missing` if every storage says so. One that fails, of whatever kind, may be the one that has it: its error comes back
+/// instead.
 pub async fn find_in_storages(
     storages: &[Arc<GuardedStorage>],
     id: &VconId,
@@ -61,8 +61,6 @@ pub async fn find_in_storages(
         match storage.get(id, deadline).await {
             Ok(Some(vcon)) => return Ok(vcon),
             Ok(None) => {}
-            // It cannot keep such an id, or nothing at all: then it is not there.
-            Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported) => {}
             // What heals by itself decides: then it will be known.
             Err(error) => unknown = Some(unknown.filter(|first| !first.is_permanent()).unwrap_or(error)),
         }

@@ -2,7 +2,7 @@
 
 use conserver_vcon::VconId;
 
-use super::{StorageFixture, assert_kept, assert_unsupported, save};
+use super::{StorageFixture, assert_kept, assert_unsupported, odd_ids, save};
 use crate::vcons::{Vcons, vcon};
 
 /// See [`CASES`](super::CASES).
@@ -34,6 +34,17 @@ pub async fn what_was_deleted_is_missing(fixture: impl StorageFixture) {
         assert_kept(&fixture, &gone).await;
     }
     assert_kept(&fixture, &stays).await;
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn an_id_it_cannot_keep_was_not_there(fixture: impl StorageFixture) {
+    let storage = fixture.storage();
+    for id in odd_ids() {
+        match storage.delete(&id).await {
+            Ok(was_there) => assert!(storage.info().can_delete && !was_there, "{id}"),
+            Err(error) => assert_unsupported(&error),
+        }
+    }
 }
 
 /// See [`CASES`](super::CASES).

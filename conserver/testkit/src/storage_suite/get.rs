@@ -1,9 +1,10 @@
 //! Cases about [`Storage::get`](conserver_core::storage::Storage::get) and
 //! [`Storage::check`](conserver_core::storage::Storage::check).
 
+use conserver_core::ErrorKind;
 use conserver_vcon::VconId;
 
-use super::{StorageFixture, assert_kept, assert_unsupported, save};
+use super::{StorageFixture, assert_kept, assert_unsupported, odd_ids, save};
 use crate::vcons::{Vcons, vcon};
 
 /// See [`CASES`](super::CASES).
@@ -68,6 +69,31 @@ pub async fn an_outage_is_an_error(mut fixture: impl StorageFixture) {
         assert!(error.is_unavailable(), "{error:?}");
     } else {
         assert_unsupported(&error);
+    }
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn what_is_no_vcon_is_invalid(fixture: impl StorageFixture) {
+    let storage = fixture.storage();
+    let vcon = vcon(&Vcons::new(26).call());
+    save(&storage, &vcon).await;
+    if storage.info().can_get {
+        fixture.spoil(vcon.id()).await;
+        let error = storage.get(vcon.id()).await.expect_err("it holds no vCon");
+        assert_eq!((error.kind(), error.is_permanent()), (ErrorKind::Invalid, true), "{error:?}");
+    } else {
+        assert_unsupported(&storage.get(vcon.id()).await.expect_err("there is no get"));
+    }
+}
+
+/// See [`CASES`](super::CASES).
+pub async fn an_id_it_cannot_keep_is_missing(fixture: impl StorageFixture) {
+    let storage = fixture.storage();
+    for id in odd_ids() {
+        match storage.get(&id).await {
+            Ok(found) => assert!(storage.info().can_get && found.is_none(), "{id}"),
+            Err(error) => assert_unsupported(&error),
+        }
     }
 }
 

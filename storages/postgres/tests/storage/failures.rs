@@ -66,6 +66,21 @@ async fn a_user_without_the_right_to_write_is_told_by_the_check() {
 }
 
 #[tokio::test]
+async fn a_table_without_our_columns_is_misconfigured_and_never_an_empty_one() {
+    let fixture = Fixture::new();
+    let vcon = vcon(&Vcons::new(78).call());
+    save(&fixture.storage, &vcon).await;
+    fixture.database.psql("ALTER TABLE vcons RENAME COLUMN vcon_json TO body");
+    for error in [
+        fixture.storage.get(vcon.id()).await.unwrap_err(),
+        try_save(&fixture.storage, &vcon).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error:?}");
+        assert!(error.is_unavailable() && error.to_string().contains("vcon_json"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_statement_that_waits_too_long_is_given_up_and_can_be_repeated() {
     let database = PostgresServer::shared().create_database();
     let fixture = Fixture::on(database, |options| options.statement_timeout = Duration::from_millis(200));

@@ -79,6 +79,10 @@ impl StorageFixture for Fixture {
         refused()
     }
 
+    async fn spoil(&self, id: &VconId) {
+        self.database.psql(&format!("UPDATE vcons SET vcon_json = '[1]' WHERE id = '{id}'"));
+    }
+
     async fn outage(&mut self) {
         // The server is shared: only this database goes away. Tests of their own stop a whole server.
         let name = &self.database.name;

@@ -79,6 +79,10 @@ impl StorageFixture for Fixture {
         vcon(&Vcons::new(99).with_audio(MAX_SIZE as usize))
     }
 
+    async fn spoil(&self, id: &VconId) {
+        self.ask::<()>(&["SET", &key(id), "[1]"]);
+    }
+
     async fn outage(&mut self) {
         self.server.kill();
     }
