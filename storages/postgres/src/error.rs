@@ -30,8 +30,7 @@ pub(crate) fn classify(doing: &str, error: sqlx::Error) -> Error {
         }
         E::PoolTimedOut => {
             let says = format!(
-                "cannot {doing}: no connection within `connect_timeout`; the server refuses them, or all of \
-                 `pool_size` are in use"
+                "cannot {doing}: no connection was free within `connect_timeout`: all of `pool_size` are in use"
             );
             Error::new(ErrorKind::Unavailable, says)
         }

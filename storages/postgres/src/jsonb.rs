@@ -7,6 +7,7 @@ use bytes::Bytes;
 use memchr::memchr;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
 use sqlx::{Encode, Postgres, Type};
 
@@ -16,13 +17,14 @@ pub(crate) struct Jsonb<'a>(pub(crate) &'a [u8]);
 
 impl Type<Postgres> for Jsonb<'_> {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("jsonb")
+        // By its number, which is the same everywhere: a look for the name would take the place of the unnamed statement.
+        PgTypeInfo::with_oid(Oid(3802))
     }
 }
 
 impl PgHasArrayType for Jsonb<'_> {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_jsonb")
+        PgTypeInfo::with_oid(Oid(3807))
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod jsonb;
 pub mod options;
 mod row;
+mod server;
 mod storage;
 mod table;
 

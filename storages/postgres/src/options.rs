@@ -148,7 +148,8 @@ impl PostgresOptions {
         if let Some(path) = &self.sslrootcert {
             options = options.ssl_root_cert(path);
         }
-        Ok(options.application_name("conserver").disable_statement_logging())
+        // PgBouncer refuses a startup parameter that it does not know; no number of ours needs it.
+        Ok(options.application_name("conserver").extra_float_digits(None).disable_statement_logging())
     }
 
     fn plain_options(&self) -> PgConnectOptions {

@@ -2,9 +2,8 @@
 //! alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,15 +11,16 @@ use conserver_core::registry::BuildContext;
 use conserver_core::storage::{Storage, StorageInfo};
 use conserver_core::vcon::{Limits, Vcon, VconId};
 use conserver_core::{Class, Error, ErrorKind, Result};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult};
-use sqlx::{AssertSqlSafe, Executor, PgPool};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgQueryResult;
 use uuid::Uuid;
 
 use crate::error::{DEADLOCK, UNDEFINED_TABLE, UNIQUE_VIOLATION, classify, has_code};
 use crate::jsonb::Jsonb;
 use crate::options::PostgresOptions;
 use crate::row::Row;
-use crate::table::Table;
+use crate::server::{Server, Transaction};
+use crate::table::{RACE, Table};
 
 /// How many vCons one save takes.
 const MAX_BATCH: usize = 256;
@@ -35,10 +35,7 @@ const FIRST_SAVE_ROUNDS: usize = 5;
 /// A table of vCons.
 #[derive(Debug)]
 pub struct PostgresStorage {
-    connect: PgConnectOptions,
-    options: PgPoolOptions,
-    // Made at first use: a pool needs a runtime around it.
-    pool: OnceLock<PgPool>,
+    server: Server,
     table: Table,
     // Whether the table has been seen or made; unset again when a save finds it gone.
     is_ready: AtomicBool,
@@ -52,23 +49,20 @@ impl PostgresStorage {
     /// `Invalid` if `url` or `sslmode` cannot be read.
     pub fn new(options: &PostgresOptions, cx: &BuildContext) -> Result<Self> {
         Ok(Self {
-            connect: options.connect_options()?,
-            options: pool_options(options),
-            pool: OnceLock::new(),
+            server: Server::new(options)?,
             table: Table::new(&options.table_name, options.index_json),
             is_ready: AtomicBool::new(false),
             legacy: cx.legacy_egress,
         })
     }
 
-    fn pool(&self) -> &PgPool {
-        self.pool.get_or_init(|| self.options.clone().connect_lazy_with(self.connect.clone()))
-    }
-
     async fn ensure_table(&self) -> Result<()> {
         if !self.is_ready.load(Ordering::Relaxed) {
-            self.table.ensure(self.pool()).await.map_err(|error| classify("prepare the table", error))?;
-            self.is_ready.store(true, Ordering::Relaxed);
+            let transaction = self.server.begin().await?;
+            match self.table.ensure(transaction).await {
+                Err(error) if !has_code(&error, RACE) => return Err(classify("prepare the table", error)),
+                _ => self.is_ready.store(true, Ordering::Relaxed),
+            }
         }
         Ok(())
     }
@@ -100,25 +94,26 @@ impl PostgresStorage {
 
     /// Writes rows with one statement: all of them or none.
     async fn upsert(&self, rows: &[Row]) -> Result<()> {
-        let mut done = self.send(rows).await;
         // First saves of an id at once: the statement settles them by `id`, but the unique `uuid` may notice first, or
         // each waits for the other at another of the two indexes until the server ends one of them. As soon as one has
         // got through, the rest are updates; where many meet, that may take more than one round.
-        for _ in 0..FIRST_SAVE_ROUNDS {
-            if !done.as_ref().is_err_and(|error| has_code(error, &[UNIQUE_VIOLATION, DEADLOCK])) {
-                break;
+        let mut rounds = 0..FIRST_SAVE_ROUNDS;
+        loop {
+            let error = match self.send(self.server.begin().await?, rows).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if has_code(&error, &[UNIQUE_VIOLATION, DEADLOCK]) && rounds.next().is_some() {
+                continue;
             }
-            done = self.send(rows).await;
-        }
-        done.map_err(|error| {
             if has_code(&error, &[UNDEFINED_TABLE]) {
                 self.is_ready.store(false, Ordering::Relaxed);
             }
-            classify("save", error)
-        })
+            return Err(classify("save", error));
+        }
     }
 
-    async fn send(&self, rows: &[Row]) -> sqlx::Result<()> {
+    async fn send(&self, mut transaction: Transaction, rows: &[Row]) -> sqlx::Result<()> {
         // A statement may not touch a row twice; the later one wins. In the order of ids, so that concurrent statements
         // do not wait for each other in a circle.
         let rows: BTreeMap<Uuid, &Row> = rows.iter().map(|row| (row.id, row)).collect();
@@ -130,8 +125,10 @@ impl PostgresStorage {
             .bind(column(|row| Some(&row.version)))
             .bind(column(|row| row.created_at.as_deref()))
             .bind(column(|row| row.subject.as_deref()))
-            .bind(documents);
-        statement.execute(self.pool()).await.map(drop)
+            .bind(documents)
+            .persistent(false);
+        statement.execute(&mut *transaction).await?;
+        transaction.commit().await
     }
 }
 
@@ -164,9 +161,10 @@ impl Storage for PostgresStorage {
     async fn get(&self, id: &VconId) -> Result<Option<Vcon>> {
         // What cannot have a row has none.
         let Some(uuid) = id.as_uuid() else { return Ok(None) };
+        let mut transaction = self.server.begin().await?;
         let sql = AssertSqlSafe(Arc::clone(&self.table.select));
         let found: sqlx::Result<Option<Option<String>>> =
-            sqlx::query_scalar(sql).bind(uuid).fetch_optional(self.pool()).await;
+            sqlx::query_scalar(sql).bind(uuid).persistent(false).fetch_optional(&mut *transaction).await;
         let json = match found {
             Ok(row) => row.flatten(),
             Err(error) if has_code(&error, &[UNDEFINED_TABLE]) => None,
@@ -181,9 +179,14 @@ impl Storage for PostgresStorage {
     async fn delete(&self, id: &VconId) -> Result<bool> {
         let Some(uuid) = id.as_uuid() else { return Ok(false) };
         let sql = AssertSqlSafe(Arc::clone(&self.table.delete));
-        let deleted: sqlx::Result<PgQueryResult> = sqlx::query(sql).bind(uuid).execute(self.pool()).await;
+        let mut transaction = self.server.begin().await?;
+        let deleted: sqlx::Result<PgQueryResult> =
+            sqlx::query(sql).bind(uuid).persistent(false).execute(&mut *transaction).await;
         match deleted {
-            Ok(done) => Ok(done.rows_affected() > 0),
+            Ok(done) => {
+                transaction.commit().await.map_err(|error| classify("delete", error))?;
+                Ok(done.rows_affected() > 0)
+            }
             Err(error) if has_code(&error, &[UNDEFINED_TABLE]) => Ok(false),
             Err(error) => Err(classify("delete", error)),
         }
@@ -191,25 +194,12 @@ impl Storage for PostgresStorage {
 
     async fn check(&self) -> Result<()> {
         self.ensure_table().await?;
-        match self.table.obstacle(self.pool()).await.map_err(|error| classify("check", error))? {
+        let mut transaction = self.server.begin().await?;
+        match self.table.obstacle(&mut transaction).await.map_err(|error| classify("check", error))? {
             None => Ok(()),
             Some(obstacle) => Err(Error::new(ErrorKind::Unauthorized, obstacle).class(Class::Unavailable)),
         }
     }
-}
-
-fn pool_options(options: &PostgresOptions) -> PgPoolOptions {
-    // Zero is the server's word for no limit.
-    let limit = format!("SET statement_timeout = {}", options.statement_timeout.as_millis());
-    PgPoolOptions::new()
-        .max_connections(options.pool_size)
-        .acquire_timeout(options.connect_timeout)
-        // Waiting for a connection is told by the error; the driver need not warn about it as well.
-        .acquire_slow_threshold(Duration::MAX)
-        .after_connect(move |connection, _| {
-            let limit = limit.clone();
-            Box::pin(async move { connection.execute(AssertSqlSafe(limit)).await.map(drop) })
-        })
 }
 
 /// The rows in runs that one statement can carry.

@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
-use crate::error::{UNIQUE_VIOLATION, has_code};
+use crate::error::UNIQUE_VIOLATION;
+use crate::server::Transaction;
 
 /// Somebody else made the table at the same time: it exists, or its type does.
-const RACE: &[&str] = &["42P07", "42710", UNIQUE_VIOLATION];
+pub(crate) const RACE: &[&str] = &["42P07", "42710", UNIQUE_VIOLATION];
 
 /// The key of the lock under which tables are made; any number that others do not use.
 const LOCK: i64 = 0x76_636f_6e73;
 
-/// The statements for one table. The text of each is the same at every call, so that connections prepare it once.
+/// The statements for one table. None is kept prepared: a pooler may give the next one to another connection.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// The name in quotes.
@@ -43,26 +44,28 @@ impl Table {
         Self { quoted, index_json, upsert: upsert.into(), select: select.into(), delete: delete.into() }
     }
 
-    /// Makes the table if it is missing.
-    pub(crate) async fn ensure(&self, pool: &PgPool) -> sqlx::Result<()> {
+    /// Makes table and indexes if they are missing; waits for whoever else is at it.
+    pub(crate) async fn ensure(&self, mut transaction: Transaction) -> sqlx::Result<()> {
         // Looked for first: who may not make tables may still use one.
-        let mut connection = pool.acquire().await?;
-        if self.exists(&mut connection).await? {
+        if self.exists(&mut transaction).await? {
             return Ok(());
         }
-        drop(connection);
-        match self.create(pool).await {
-            Err(error) if has_code(&error, RACE) => Ok(()),
-            other => other,
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).persistent(false);
+        lock.execute(&mut *transaction).await?;
+        if self.exists(&mut transaction).await? {
+            return Ok(());
         }
+        // The name is quoted; the rest is ours.
+        transaction.execute(AssertSqlSafe(self.definition())).await?;
+        transaction.commit().await
     }
 
     /// Whether a row could be written now: `None`, or what stands in the way.
-    pub(crate) async fn obstacle(&self, pool: &PgPool) -> sqlx::Result<Option<&'static str>> {
+    pub(crate) async fn obstacle(&self, connection: &mut PgConnection) -> sqlx::Result<Option<&'static str>> {
         let sql = "SELECT current_setting('transaction_read_only') = 'on', \
                    has_table_privilege(to_regclass($1), 'INSERT') AND has_table_privilege(to_regclass($1), 'UPDATE')";
         let (read_only, may_write): (bool, Option<bool>) =
-            sqlx::query_as(sql).bind(&self.quoted).fetch_one(pool).await?;
+            sqlx::query_as(sql).bind(&self.quoted).persistent(false).fetch_one(connection).await?;
         Ok(match (read_only, may_write) {
             (true, _) => Some("the server is read-only, as a standby is"),
             (false, Some(false)) => Some("the user may not INSERT and UPDATE"),
@@ -72,19 +75,7 @@ impl Table {
 
     async fn exists(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let sql = "SELECT to_regclass($1) IS NOT NULL";
-        sqlx::query_scalar(sql).bind(&self.quoted).fetch_one(connection).await
-    }
-
-    /// Makes table and indexes in one transaction; waits for whoever else is at it.
-    async fn create(&self, pool: &PgPool) -> sqlx::Result<()> {
-        let mut transaction = pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
-        if self.exists(&mut transaction).await? {
-            return Ok(());
-        }
-        // The name is quoted; the rest is ours.
-        transaction.execute(AssertSqlSafe(self.definition())).await?;
-        transaction.commit().await
+        sqlx::query_scalar(sql).bind(&self.quoted).persistent(false).fetch_one(connection).await
     }
 
     fn definition(&self) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use conserver_core::vcon::VconId;
 use conserver_core::{ErrorKind, Secret};
 use conserver_storage_postgres::PostgresOptions;
 use conserver_testkit::postgres::PostgresServer;
@@ -32,6 +33,67 @@ async fn wrong_settings_concern_the_server_and_not_the_vcon() {
     assert_eq!(kind, ErrorKind::Unavailable);
     let kind = refused_with(|options| options.host = "host.invalid".to_owned()).await;
     assert_eq!(kind, ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_named_with_its_cause_and_does_not_cost_the_time_of_one_that_hangs() {
+    let port = conserver_testkit::free_port();
+    let fixture = Fixture::on(PostgresServer::shared().create_database(), |options| {
+        options.port = port;
+        // Longer than any test may take.
+        options.connect_timeout = Duration::from_secs(3600);
+    });
+    let id = VconId::new(Vcons::new(76).id());
+    let asked = tokio::time::timeout(Duration::from_secs(60), fixture.storage.get(&id)).await;
+    let says = asked.expect("it refuses at once").unwrap_err().chain();
+    assert!(says.contains(&format!("127.0.0.1:{port}")) && says.contains("refused"), "{says}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_and_a_pool_that_is_busy_are_told_apart() {
+    let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = hung.local_addr().unwrap().port();
+    let fixture = Fixture::on(PostgresServer::shared().create_database(), |options| {
+        options.port = port;
+        options.connect_timeout = Duration::from_millis(300);
+    });
+    let says = fixture.storage.check().await.unwrap_err().chain();
+    assert!(says.contains(&port.to_string()) && says.contains("no answer within"), "{says}");
+
+    let fixture = Fixture::on(PostgresServer::shared().create_database(), |options| {
+        options.pool_size = 1;
+        options.connect_timeout = Duration::from_millis(300);
+    });
+    let vcon = vcon(&Vcons::new(77).call());
+    save(&fixture.storage, &vcon).await;
+    let mut other = PgConnection::connect(&fixture.database.url()).await.unwrap();
+    other.execute("BEGIN; LOCK TABLE vcons").await.unwrap();
+    let (first, second) = tokio::join!(fixture.storage.get(vcon.id()), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let second = fixture.storage.delete(vcon.id()).await;
+        other.execute("ROLLBACK").await.unwrap();
+        second
+    });
+    assert!(first.unwrap().is_some());
+    let says = second.unwrap_err().to_string();
+    assert!(says.contains("`pool_size` are in use"), "{says}");
+}
+
+#[tokio::test]
+async fn nothing_is_left_on_a_connection_that_others_get_next() {
+    let fixture = Fixture::on(PostgresServer::shared().create_database(), |options| options.pool_size = 1);
+    let vcon = vcon(&Vcons::new(79).call());
+    save(&fixture.storage, &vcon).await;
+    // A pooler that ends what belongs to the session between two transactions.
+    fixture.storage.get(vcon.id()).await.unwrap();
+    fixture.database.psql(
+        "CREATE VIEW left_over AS SELECT current_setting('statement_timeout') AS t, \
+         (SELECT count(*) FROM pg_prepared_statements) AS n; \
+         CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF (SELECT n FROM left_over) <> 0 THEN RAISE EXCEPTION 'a statement was left'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER look BEFORE UPDATE ON vcons FOR EACH ROW EXECUTE FUNCTION look()",
+    );
+    save(&fixture.storage, &vcon).await;
 }
 
 #[tokio::test]
