@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use conserver_core::config::coerce;
+use conserver_core::config::coerce::{self, Text};
 use conserver_core::link::{Effect, Link, LinkContext, LinkOutcome};
 use conserver_core::registry::{BuildContext, LinkKind};
 use conserver_core::vcon::Vcon;
@@ -27,13 +27,13 @@ pub struct TagRouterOptions {
     /// The list for each tag name: a vCon with such a tag, whatever the tag's value, goes there. Default: none, and then
     /// every vCon passes.
     #[serde(deserialize_with = "routes")]
-    #[schemars(with = "Option<IndexMap<String, QueueName>>")]
+    #[schemars(with = "Option<IndexMap<String, Text>>")]
     pub tag_routes: IndexMap<String, QueueName>,
 
     /// Whether the vCon also goes on through this chain. Without it the chain ends here for every vCon, and one that
     /// no route matches is neither stored nor put anywhere. Default `true`.
-    #[serde(deserialize_with = "coerce::boolean")]
-    #[schemars(with = "coerce::Boolean")]
+    #[serde(deserialize_with = "null_is_false")]
+    #[schemars(with = "Option<coerce::Boolean>")]
     pub forward_original: bool,
 }
 
@@ -145,9 +145,14 @@ fn name_of(item: &Value) -> Option<String> {
 fn routes<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<IndexMap<String, QueueName>, D::Error> {
-    let routes: Option<IndexMap<String, String>> = Option::deserialize(deserializer)?;
-    let checked = |(tag, list): (String, String)| Ok((tag, list.parse().map_err(D::Error::custom)?));
+    let routes: Option<IndexMap<String, Text>> = Option::deserialize(deserializer)?;
+    let checked = |(tag, Text(list)): (String, Text)| Ok((tag, list.parse().map_err(D::Error::custom)?));
     routes.unwrap_or_default().into_iter().map(checked).collect()
+}
+
+/// Null is false, as in the Python server; only without the option it is true.
+fn null_is_false<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(coerce::opt_boolean(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Tags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tags = match Option::<Written>::deserialize(deserializer)? {
             None => Vec::new(),
-            Some(Written::One(tag)) => vec![split(tag.0)],
+            Some(Written::One(tag)) => vec![split(&tag.0)],
             Some(Written::Map(map)) => map.into_iter().map(pair).collect(),
             Some(Written::List(items)) => items.into_iter().flat_map(Item::tags).collect(),
         };
@@ -62,7 +62,9 @@ enum Written {
 #[serde(untagged, expecting = "expected a tag: `name:value`, a name, or a map of names and values")]
 enum Item {
     Text(Text),
+    Boolean(bool),
     Map(IndexMap<String, Option<Value>>),
+    Nothing(()),
 }
 
 /// The value of a tag.
@@ -76,25 +78,31 @@ enum Value {
 impl Item {
     fn tags(self) -> Vec<(String, String)> {
         match self {
-            Self::Text(Text(text)) => vec![split(text)],
+            Self::Text(Text(text)) => vec![split(&text)],
+            Self::Boolean(value) => vec![split(spelled(value))],
+            Self::Nothing(()) => vec![split("None")],
             Self::Map(map) => map.into_iter().map(pair).collect(),
         }
     }
 }
 
 /// `name:value` at the first colon; a bare name is its own value.
-fn split(text: String) -> (String, String) {
+fn split(text: &str) -> (String, String) {
     match text.split_once(':') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
-        None => (text.clone(), text),
+        None => (text.to_owned(), text.to_owned()),
     }
+}
+
+/// As the Python server spells it.
+fn spelled(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
 }
 
 fn pair((name, value): (String, Option<Value>)) -> (String, String) {
     let value = match value {
         None => name.clone(),
-        // As the Python server spells it.
-        Some(Value::Boolean(value)) => if value { "True" } else { "False" }.to_owned(),
+        Some(Value::Boolean(value)) => spelled(value).to_owned(),
         Some(Value::Text(Text(text))) => text,
     };
     (name, value)
@@ -122,6 +130,10 @@ mod tests {
                 pairs(&[("b", "1"), ("a", "2"), ("c", "True"), ("d", "d")]),
             ),
             (r#"{"tags": [{"a": "b"}, 5]}"#, pairs(&[("a", "b"), ("5", "5")])),
+            (
+                r#"{"tags": [true, false, null]}"#,
+                pairs(&[("True", "True"), ("False", "False"), ("None", "None")]),
+            ),
             (r#"{"tags": "a:b"}"#, pairs(&[("a", "b")])),
             (r#"{"tags": null}"#, pairs(&[])),
             (r#"{"tags": []}"#, pairs(&[])),

@@ -169,3 +169,12 @@ fn a_key_of_the_store_is_no_route() {
         assert!(serde_json::from_value::<TagRouterOptions>(options).is_err(), "{list}");
     }
 }
+
+#[test]
+fn a_list_may_have_a_number_as_its_name_and_null_forwards_nothing() {
+    let options: TagRouterOptions =
+        serde_json::from_str(r#"{"tag_routes": {"vip": 77}, "forward_original": null}"#).unwrap();
+    assert_eq!(options.tag_routes["vip"].as_str(), "77");
+    assert!(!options.forward_original);
+    assert!(serde_json::from_str::<TagRouterOptions>("{}").unwrap().forward_original);
+}

@@ -49,7 +49,9 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Headers, A::Error> {
         let mut headers = HeaderMap::new();
-        while let Some((name, Text(value))) = pairs.next_entry::<String, Text>()? {
+        while let Some((name, value)) = pairs.next_entry::<String, Option<Text>>()? {
+            // As the Python server leaves it out.
+            let Some(Text(value)) = value else { continue };
             let wrong = |what| A::Error::custom(format!("`{name}`: this is no {what} of a header"));
             let key = HeaderName::try_from(&name).map_err(|_| wrong("name"))?;
             // Spaces around it, such as the end of the line in a file with a token, are not meant.
@@ -72,6 +74,8 @@ mod tests {
         assert_eq!(headers.map()["authorization"], "Bearer hunter2");
         assert_eq!(headers.map()["x-team"], "7");
         assert!(!format!("{headers:?}").contains("hunter2"));
+        let headers: Headers = serde_json::from_str(r#"{"x-n": null, "x-y": "1"}"#).unwrap();
+        assert_eq!(headers.map().len(), 1);
         assert!(serde_json::from_str::<Headers>("null").unwrap().map().is_empty());
     }
 
