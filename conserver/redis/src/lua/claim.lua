@@ -130,7 +130,12 @@ local function take_retries(i)
     end
   end
 end
-for i = 1, count do guarded(take_retries, i) end
+-- One look for all lists: mostly nothing is delayed anywhere, and a claim may ask for many idle lists beside a busy one.
+local delayed = {}
+for i = 1, count do delayed[i] = 'cs:retry:{' .. names[i] .. '}' end
+if count > 0 and redis.call('EXISTS', unpack(delayed)) > 0 then
+  for i = 1, count do guarded(take_retries, i) end
+end
 if lane == 'retries' then return {1, lengths, entries, extras, broken, 0} end
 
 -- How many from each list: its quota first, what is left to the lists in order.
