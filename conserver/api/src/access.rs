@@ -220,8 +220,10 @@ impl Doorkeeper {
         {
             let wait = not_until.wait_time_from(DefaultClock::default().now()).as_secs_f64().ceil().max(1.0);
             let hint = "this key has used up its requests (`rate`); wait";
-            return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", hint)
-                .retry_after(wait as u32));
+            // As for a list that is full: a vCon that is brought must not be dropped by its sender.
+            let brings = needs == Needs::Ingest;
+            let status = if brings { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
+            return Err(ApiError::new(status, "Too many requests", hint).retry_after(wait as u32).overload());
         }
         if needs == Needs::KnownList || may(key.caller.role, needs) {
             return Ok(key.caller.clone());

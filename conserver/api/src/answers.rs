@@ -100,6 +100,8 @@ pub(crate) struct Paused {
     paused: bool,
     /// Whether that changed anything.
     changed: bool,
+    /// That no chain takes from it, with the nearest name.
+    hint: Option<String>,
 }
 
 /// A chain that was paused or resumed.
@@ -232,8 +234,9 @@ pub(crate) struct Reason {
     signal: Option<String>,
     trace_id: Option<String>,
     worker: Option<String>,
-    /// When, in Unix seconds.
-    at: i64,
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
 }
 
 /// How many dead letters there are of which kind.
@@ -251,6 +254,8 @@ pub(crate) struct Facets {
 #[derive(ToSchema)]
 pub(crate) struct Replayed {
     replayed: u64,
+    /// That no chain takes from that list, with the nearest name.
+    hint: Option<String>,
 }
 
 /// Dead letters that are gone.
@@ -288,8 +293,9 @@ pub(crate) struct Run {
     attempt: u32,
     /// How many workers had crashed while they ran it; missing where none had.
     crashes: Option<u32>,
-    /// When it was settled, in Unix milliseconds.
-    at: i64,
+    /// When it was settled.
+    #[schema(format = DateTime)]
+    at: String,
     /// From its claim to its settlement.
     ms: u64,
     /// `done`, `halted`, `retry`, `dead`, `given-back`, `gone`.

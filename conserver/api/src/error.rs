@@ -22,7 +22,12 @@ struct Parts {
     body: Value,
     retry_after: Option<u32>,
     cause: Option<Cause>,
+    overload: bool,
 }
+
+/// Travels with an answer that says no because there is too much: `api.overload_status` chooses its status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Overload;
 
 /// The body of every error.
 #[derive(Serialize, ToSchema)]
@@ -57,12 +62,18 @@ impl ErrorBody {
 impl ApiError {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Value>, hint: impl Into<String>) -> Self {
         let body = json!(ErrorBody::new(detail, hint));
-        Self(Box::new(Parts { status, body, retry_after: None, cause: None }))
+        Self(Box::new(Parts { status, body, retry_after: None, cause: None, overload: false }))
     }
 
     /// Says when it is worth trying again.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says that there is too much.
+    pub(crate) fn overload(mut self) -> Self {
+        self.0.overload = true;
         self
     }
 
@@ -89,7 +100,9 @@ impl ApiError {
             ErrorKind::RateLimited => {
                 let hint =
                     format!("{error}; wait until workers have caught up, or raise `api.max_queue_length`");
-                Self::new(StatusCode::TOO_MANY_REQUESTS, failed, hint).retry_after(5)
+                // Senders keep what a 503 refuses; many take a 4xx for the last word.
+                let answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, failed, hint).retry_after(5);
+                answer.overload().because(failed, error)
             }
             ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, failed, error.to_string()),
             ErrorKind::WrongType => {
@@ -107,7 +120,10 @@ impl ApiError {
 
     pub(crate) fn rules(problems: &[Problem]) -> Self {
         let hint = match problems {
-            [problem] => format!("{}: {}", place(problem), problem.msg),
+            [problem] => {
+                let says = problem.msg.strip_prefix("Value error, ").unwrap_or(&problem.msg);
+                format!("{}: {says}", place(problem))
+            }
             problems => format!("{} problems, the first at {}", problems.len(), place(&problems[0])),
         };
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!(problems), hint)
@@ -188,11 +204,14 @@ pub(crate) fn wrong_method(allowed: &str) -> Response {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Parts { status, body, retry_after, cause } = *self.0;
+        let Parts { status, body, retry_after, cause, overload } = *self.0;
         let json = HeaderValue::from_static("application/json");
         let mut answer = (status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
         if let Some(seconds) = retry_after {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if overload {
+            answer.extensions_mut().insert(Overload);
         }
         if status.is_server_error() {
             answer.extensions_mut().insert(cause.unwrap_or_else(|| Cause(body.to_string())));

@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use conserver_core::ChainName;
+use conserver_core::clock::rfc3339;
 use conserver_core::event::live::Live;
 use serde::Serialize;
 use serde_json::json;
@@ -66,7 +67,9 @@ impl Feed {
         }
         for event in events {
             let chain = event.what.chain().map(ChainName::as_str);
-            self.0.hub.publish(event.what.kind(), chain, &json!(event));
+            let mut shown = json!(event);
+            shown["at"] = rfc3339(event.at).into();
+            self.0.hub.publish(event.what.kind(), chain, &shown);
         }
         if missed > 0 {
             self.0.hub.publish("missed", None, &json!({"missed": missed, "why": "many"}));

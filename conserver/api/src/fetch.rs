@@ -25,18 +25,25 @@ type Look = Shared<BoxFuture<'static, Answer>>;
 #[derive(Default)]
 pub(crate) struct Fetches(Mutex<HashMap<VconId, Look>>);
 
-/// Documents by their ids, in order; what the store does not have is looked for in the storages.
-pub(crate) async fn documents(state: &State, ids: &[VconId]) -> Result<Vec<Option<Bytes>>> {
+/// Documents by their ids, in order; what the store does not have is looked for in the storages. A key that holds
+/// something else is an error of that id alone.
+pub(crate) async fn documents(state: &State, ids: &[VconId]) -> Result<Vec<Result<Option<Bytes>>>> {
     let loaded = state.store.load(ids).await?;
     let mut found = Vec::with_capacity(ids.len());
     for (id, loaded) in ids.iter().zip(loaded) {
         found.push(match loaded {
-            Loaded::Found { json, .. } => Some(json),
-            Loaded::Missing => from_storages(state, id).await?,
-            Loaded::Unreadable(error) => return Err(error),
+            Loaded::Found { json, .. } if !is_void(&json) => Ok(Some(json)),
+            Loaded::Found { .. } | Loaded::Missing => Ok(from_storages(state, id).await?),
+            Loaded::Unreadable(error) => Err(error),
         });
     }
     Ok(found)
+}
+
+/// An object without members is no document.
+fn is_void(json: &[u8]) -> bool {
+    let inside = json.trim_ascii().strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    inside.is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 /// Looks for one document in the storages and brings it back to the store.

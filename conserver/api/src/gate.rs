@@ -12,7 +12,7 @@ use conserver_core::{QueueName, clock};
 use serde_json::json;
 
 use crate::access::{CALLS, Call, Needs};
-use crate::error::{ApiError, not_found, wrong_method};
+use crate::error::{ApiError, Overload, not_found, wrong_method};
 use crate::serve::Peer;
 use crate::state::State;
 
@@ -75,6 +75,10 @@ pub(crate) async fn pass(Extract(state): Extract<State>, mut request: Request, n
             answer
         }
     };
+    let overload = answer.extensions().get::<Overload>().and(live.plan.settings.api.overload_status);
+    if let Some(status) = overload.and_then(|status| StatusCode::from_u16(status).ok()) {
+        *answer.status_mut() = status;
+    }
     state.failures.note(&id, &method, &uri, &answer);
     let headers = answer.headers_mut();
     headers.insert(REQUEST_ID, id);

@@ -16,6 +16,7 @@
 //! | `feed` | what the workers tell, by way of the supervisor |
 //! | `hub` | who listens to what happens |
 //! | `outages` | what workers need and cannot have |
+//! | `served` | lists that no chain takes from, told to whoever names them |
 //! | `fetch` | documents that only storages have, one look for everybody who asks |
 //! | `error` | what is answered when something is wrong |
 //! | `answers` | what calls answer, as it is described |
@@ -38,6 +39,7 @@ mod openapi;
 mod outages;
 mod routes;
 mod serve;
+mod served;
 mod state;
 mod tls;
 
@@ -118,7 +120,10 @@ fn cors(origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers(Any)
-        .expose_headers(["x-next-cursor", "x-request-id", "retry-after"].map(HeaderName::from_static))
+        .expose_headers(
+            ["x-next-cursor", "x-request-id", "x-vcons-missing", "x-vcons-unserved", "retry-after"]
+                .map(HeaderName::from_static),
+        )
         .max_age(std::time::Duration::from_secs(600));
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(Any);

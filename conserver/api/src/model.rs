@@ -53,6 +53,9 @@ const MEMBERS: [&str; 11] = [
     "attachments",
 ];
 
+/// The version of the format that a document without one is in, as JSON.
+const VERSION: &str = "\"0.4.0\"";
+
 /// Checks a posted document and gives it the shape in which it is stored.
 pub(crate) fn accept(body: Bytes, limits: &Limits) -> Result<Accepted, Refusal> {
     let vcon = Vcon::parse(VconId::new(""), body.clone(), limits).map_err(Refusal::Document)?;
@@ -96,7 +99,9 @@ impl Reading<'_> {
             let raw = vcon.raw(name);
             let at = || Loc::body(name);
             match (name, raw) {
-                ("vcon" | "uuid" | "created_at", None) => {
+                // Deprecated since core-04, and wanted by readers of before: written as it is meant.
+                ("vcon", None) => out.extend_from_slice(VERSION.as_bytes()),
+                ("uuid" | "created_at", None) => {
                     self.problems.push(Problem::missing(at(), echo(self.whole)));
                 }
                 ("vcon", Some(raw)) if !raw.starts_with('"') => {

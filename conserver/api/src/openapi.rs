@@ -190,8 +190,8 @@ const REFUSALS: &[(&str, &str)] = &[
     ("413", "The body is too large"),
     ("415", "The body is packed in a way that is not known"),
     ("422", "A parameter or the body breaks a rule"),
-    ("429", "Too many requests, or a list is full"),
-    ("503", "The backend is away or the server is busy"),
+    ("429", "Too many requests of this key"),
+    ("503", "The backend is away, the server is busy or a list is full"),
 ];
 
 const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use conserver_core::clock::Seldom;
 use conserver_core::config::Plan;
 use conserver_core::config::settings::VersionSettings;
 use conserver_core::directory::Directory;
@@ -23,6 +24,9 @@ use crate::failures::Failures;
 use crate::feed::Feed;
 use crate::fetch::Fetches;
 use crate::model::Accepted;
+
+/// Posts to a list that no chain takes from may be meant: they are told this often.
+const UNSERVED: Duration = Duration::from_secs(60);
 
 /// What an instance is made of.
 pub struct Parts {
@@ -72,6 +76,8 @@ pub struct Inner {
     pub(crate) fetches: Fetches,
     pub(crate) audit: Audit,
     pub(crate) failures: Failures,
+    /// How often lists that no chain takes from are told.
+    pub(crate) unserved: Mutex<Seldom>,
     /// Storages whose dead letters are being saved again.
     pub(crate) replaying: Mutex<Vec<String>>,
     live: RwLock<Arc<Live>>,
@@ -113,6 +119,7 @@ impl State {
             fetches: Fetches::default(),
             audit: Audit::new(settings.api.audit.as_deref()),
             failures: Failures::default(),
+            unserved: Mutex::new(Seldom::every(UNSERVED)),
             replaying: Mutex::default(),
             live: RwLock::new(Arc::new(live)),
         }))

@@ -77,7 +77,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Which of these ids have a document.
     ///
     /// # Behaviour
-    /// * one answer for each id, in order, without reading the documents
+    /// * one answer for each id, in order, without reading the documents; a key that holds something else has none
     async fn present(&self, ids: &[VconId]) -> Result<Vec<bool>>;
 
     /// A part of the ids of all documents, found or not by date, and where the next part begins.

@@ -9,7 +9,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use crate::config::nearest;
 
 /// Result with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -49,6 +52,22 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    const ALL: [Self; 13] = [
+        Self::Missing,
+        Self::Invalid,
+        Self::WrongType,
+        Self::TooLarge,
+        Self::Unauthorized,
+        Self::Conflict,
+        Self::Unsupported,
+        Self::RateLimited,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Panic,
+        Self::Poison,
+        Self::Internal,
+    ];
+
     /// The word used in dead letters, logs and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,6 +94,18 @@ impl ErrorKind {
             Self::Misconfigured | Self::Unavailable => Class::Unavailable,
             _ => Class::Permanent,
         }
+    }
+}
+
+/// The word of a dead letter's reason, as somebody typed it.
+impl FromStr for ErrorKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> std::result::Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| {
+            let hint = nearest::hint(word, Self::ALL.map(Self::as_str)).unwrap_or_default();
+            format!("`{word}` is no reason of a dead letter; {hint}")
+        })
     }
 }
 

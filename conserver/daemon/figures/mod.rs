@@ -43,8 +43,7 @@ const TURNS: u32 = 10;
 pub(crate) fn start(settings: &Settings) {
     recorder::install();
     let version = &settings.version;
-    let named = if version.version == "dev" { env!("CARGO_PKG_VERSION") } else { &version.version };
-    BuildKnown { version: named, commit: &version.commit }.emit();
+    BuildKnown { version: &version.version, commit: &version.commit }.emit();
 }
 
 /// A snapshot as Prometheus reads it.

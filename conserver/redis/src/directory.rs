@@ -9,7 +9,7 @@ use redis::Cmd;
 
 use crate::keys;
 use crate::queue::RedisQueue;
-use crate::reply::{count, page, texts, unexpected};
+use crate::reply::{count, page, text, texts, unexpected};
 
 /// Entries that one step of a cursor reads at least: those of the cursor's own second are passed over.
 const STEP: usize = 100;
@@ -103,10 +103,11 @@ impl Directory for RedisQueue {
     async fn present(&self, ids: &[VconId]) -> Result<Vec<bool>> {
         let mut look = redis::pipe();
         for id in ids {
-            look.cmd("EXISTS").arg(keys::document(id));
+            look.cmd("TYPE").arg(keys::document(id));
         }
         let answers = self.client.all("look for documents", &look).await?;
-        Ok(answers.iter().map(|answer| count(answer) == 1).collect())
+        let is_document = |answer| matches!(text(answer).as_deref(), Some("string" | "ReJSON-RL"));
+        Ok(answers.into_iter().map(is_document).collect())
     }
 
     async fn documents(&self, from: Option<&str>) -> Result<(Vec<VconId>, Option<String>)> {

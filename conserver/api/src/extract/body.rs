@@ -13,8 +13,10 @@ use bytes::{Bytes, BytesMut};
 use conserver_core::cpu;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
+use serde_json::{Value, json};
 
 use crate::error::{ApiError, Result, overloaded, too_large, unreadable};
+use crate::model::{Loc, Problem};
 use crate::state::State;
 
 /// A client that sends nothing for this long has gone.
@@ -75,7 +77,36 @@ pub(crate) struct Payload {
     pub(crate) sent: Bytes,
     /// The text.
     pub(crate) text: Bytes,
+    /// What it says it is, where that is no JSON.
+    foreign: Option<String>,
     _share: Share,
+}
+
+impl Payload {
+    /// Whether there is JSON to read. `kind` is the rule that something else breaks.
+    pub(crate) fn check(&self, kind: fn(Loc, &str) -> Problem) -> std::result::Result<(), Unfit> {
+        let text = self.text.trim_ascii();
+        if text.is_empty() || text == b"null" {
+            let problem = Problem::missing(Loc::whole_body(), Value::Null);
+            return Err(Unfit { problem: Box::new(problem), hint: "send a JSON body".to_owned() });
+        }
+        let Some(foreign) = &self.foreign else { return Ok(()) };
+        let sent = Value::from(String::from_utf8_lossy(text)).to_string();
+        let hint = format!("the body is `{foreign}`; send JSON with `Content-Type: application/json`");
+        Err(Unfit { problem: Box::new(kind(Loc::whole_body(), &sent)), hint })
+    }
+}
+
+/// A body that cannot be what is wanted.
+pub(crate) struct Unfit {
+    pub(crate) problem: Box<Problem>,
+    hint: String,
+}
+
+impl From<Unfit> for ApiError {
+    fn from(unfit: Unfit) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!([unfit.problem]), unfit.hint)
+    }
 }
 
 impl FromRequest<State> for Payload {
@@ -83,7 +114,6 @@ impl FromRequest<State> for Payload {
 
     async fn from_request(request: Request, state: &State) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        check_type(&parts.headers)?;
         let limit = state.live().plan.settings.max_document_bytes;
         let mut share = state.budget.share();
         let sent = read(&parts.headers, body, limit, &mut share).await?;
@@ -91,7 +121,7 @@ impl FromRequest<State> for Payload {
             Packed::Not => sent.clone(),
             Packed::Gzip => unpack(sent.clone(), limit, &mut share).await?,
         };
-        Ok(Self { text: utf8(text)?, sent, _share: share })
+        Ok(Self { text: utf8(text)?, sent, foreign: foreign(&parts.headers), _share: share })
     }
 }
 
@@ -119,9 +149,9 @@ pub(super) fn silent() -> ApiError {
     ApiError::new(StatusCode::REQUEST_TIMEOUT, "Request timed out", hint)
 }
 
-/// JSON, or nothing said about it.
-fn check_type(headers: &HeaderMap) -> Result<()> {
-    let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+/// What a body says it is, unless that is JSON or nothing.
+fn foreign(headers: &HeaderMap) -> Option<String> {
+    let kind = headers.get(CONTENT_TYPE)?;
     let kind =
         kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_json = matches!(
@@ -132,12 +162,7 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
             | "application/jose+json"
             | "application/vcon"
     ) || kind.starts_with("application/") && kind.ends_with("+json");
-    if is_json {
-        return Ok(());
-    }
-    let says = format!("the body is `{kind}`; send JSON with `Content-Type: application/json`");
-    let problem = crate::model::Problem::model_type(crate::model::Loc::whole_body(), "null");
-    Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, serde_json::json!([problem]), says))
+    (!is_json).then_some(kind)
 }
 
 async fn read(headers: &HeaderMap, mut body: Body, limit: usize, share: &mut Share) -> Result<Bytes> {

@@ -155,6 +155,11 @@ impl Query {
         self.problems.push(Problem::value_of(Loc::query(name), says, input));
     }
 
+    /// Tells of a problem of the body together with those of the parameters.
+    pub(crate) fn note(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     /// Ends the reading: everything that was wrong, or nothing.
     pub(crate) fn check(&mut self) -> Result<()> {
         let problems = std::mem::take(&mut self.problems);

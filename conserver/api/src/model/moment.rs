@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Type,
     /// It cannot be read.
     Parsing(&'static str),
+    /// It is a number of no date.
+    Number(&'static str),
 }
 
 impl Fault {
@@ -26,14 +28,22 @@ impl Fault {
         match self {
             Self::Type => Problem::datetime_type(loc, raw),
             Self::Parsing(why) => Problem::datetime_parsing(loc, why, raw),
+            Self::Number(why) => Problem::timestamp_parsing(loc, why, raw),
         }
     }
 }
 
 impl From<ParseError> for Fault {
     fn from(error: ParseError) -> Self {
-        Self::Parsing(error.get_documentation().unwrap_or("it cannot be read"))
+        Self::Parsing(documented(&error))
     }
+}
+
+/// A number of seconds or milliseconds that is outside of all dates, and that a library can still compute with.
+const FAR: f64 = 1e17;
+
+fn documented(error: &ParseError) -> &'static str {
+    error.get_documentation().unwrap_or("it cannot be read")
 }
 
 fn config() -> DateTimeConfig {
@@ -56,13 +66,13 @@ impl Moment {
             return Err(Fault::Type);
         }
         let moment = match raw.parse() {
-            Ok(seconds) => DateTime::from_timestamp_with_config(seconds, 0, &config())?,
+            Ok(seconds) => DateTime::from_timestamp_with_config(seconds, 0, &config()),
             Err(_) => {
-                let seconds =
-                    raw.parse().ok().filter(|seconds: &f64| seconds.abs() < 1e17).ok_or(Fault::Type)?;
-                DateTime::from_float_with_config(seconds, &config())?
+                let seconds: f64 = raw.parse().map_err(|_| Fault::Type)?;
+                DateTime::from_float_with_config(seconds.clamp(-FAR, FAR), &config())
             }
         };
+        let moment = moment.map_err(|error| Fault::Number(documented(&error)))?;
         Self::within(moment)
     }
 
@@ -81,9 +91,10 @@ impl Moment {
         if moment.date.year == 0 { Err(Fault::Parsing("year 0 is out of range")) } else { Ok(Self(moment)) }
     }
 
-    /// Unix seconds, rounded down; without a zone it is taken as UTC.
+    /// Unix seconds, cut, as Python's `int`; without a zone it is taken as UTC.
     pub(crate) fn unix(self) -> i64 {
-        self.0.timestamp() - i64::from(self.0.time.tz_offset.unwrap_or(0))
+        let floor = self.0.timestamp() - i64::from(self.0.time.tz_offset.unwrap_or(0));
+        floor + i64::from(floor < 0 && self.0.time.microsecond > 0)
     }
 
     /// As it is stored: microseconds only if there are any, `+00:00` for UTC.

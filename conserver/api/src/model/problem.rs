@@ -121,6 +121,10 @@ impl Problem {
         Self::explained("datetime_from_date_parsing", loc, says, error, read(raw))
     }
 
+    pub(crate) fn timestamp_parsing(loc: Loc, error: &str, raw: &str) -> Self {
+        Self::explained("datetime_parsing", loc, "Input should be a valid datetime", error, read(raw))
+    }
+
     pub(crate) fn datetime_type(loc: Loc, raw: &str) -> Self {
         Self::of("datetime_type", loc, "Input should be a valid datetime", read(raw))
     }

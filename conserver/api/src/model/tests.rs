@@ -45,7 +45,7 @@ fn absent_members_are_filled_and_the_order_is_the_python_servers() {
 fn what_is_missing_is_told_at_once() {
     let problem =
         |name: &str| json!({"type": "missing", "loc": ["body", name], "msg": "Field required", "input": {}});
-    assert_eq!(refused(&json!({})), json!([problem("vcon"), problem("uuid"), problem("created_at")]));
+    assert_eq!(refused(&json!({})), json!([problem("uuid"), problem("created_at")]));
 }
 
 #[test]
@@ -116,12 +116,25 @@ fn dates_are_read_in_many_forms_and_written_in_one() {
     for (given, kind) in [
         (json!(null), "datetime_type"),
         (json!(true), "datetime_type"),
+        (json!(1e30), "datetime_parsing"),
+        (json!(-1e30), "datetime_parsing"),
+        (json!(999_999_999_999_999_i64), "datetime_parsing"),
         (json!("20260102T030405"), "datetime_from_date_parsing"),
         (json!("2026-01-02T24:00"), "datetime_from_date_parsing"),
     ] {
         let mut document = with(json!({}));
         document["created_at"] = given;
         assert_eq!(refused(&document)[0]["type"], kind);
+    }
+}
+
+#[test]
+fn a_date_before_1970_is_cut_as_python_cuts_it() {
+    for (given, unix) in [(json!(-1.5), -1), (json!(-2), -2), (json!(1.5), 1)] {
+        let mut document = with(json!({}));
+        document["created_at"] = given;
+        let stored = accept(document.to_string().into(), &Limits::default()).unwrap();
+        assert_eq!(stored.keys.created, Some(unix));
     }
 }
 

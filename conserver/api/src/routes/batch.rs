@@ -18,6 +18,7 @@ use crate::error::{ApiError, Result, too_large};
 use crate::extract::{Line, Lines, Payload, Query, is_lines};
 use crate::model::{self, Problem, Refusal};
 use crate::openapi::PostedVcon;
+use crate::served::Unserved;
 use crate::state::State;
 
 /// Documents of one request at most: of an array, and of lines.
@@ -63,6 +64,7 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     let lists = ingest::lists(&mut query, &headers)?;
     caller.check_lists(&lists)?;
+    let unserved = Unserved::among(&state, &mut query, "ingress_lists", &lists)?;
     let (context, once) = (ingest::context(&headers), ingest::once(&headers)?);
     let mut batch = Batch { state: &state, lists, context, once, items: Vec::new() };
     if is_lines(&headers) {
@@ -71,6 +73,7 @@ pub(crate) async fn create(
         batch.take_all(lines).await?;
     } else {
         let body = Payload::from_request(request, &state).await?;
+        body.check(Problem::model_type)?;
         let texts = split(&body.text)?;
         if texts.len() > MOST {
             return Err(too_large(format!("one request may carry {MOST} documents; send several")));
@@ -79,7 +82,7 @@ pub(crate) async fn create(
             batch.take(part.iter().cloned().map(Line::Text).collect()).await;
         }
     }
-    Ok(json(&batch.items))
+    Ok(unserved.told(json(&batch.items)))
 }
 
 /// The documents of a body, each by itself.
@@ -157,11 +160,11 @@ impl Batch<'_> {
                 Err(error) => {
                     use conserver_core::ErrorKind::{Conflict, RateLimited, WrongType};
                     let status = match error.kind() {
-                        RateLimited => StatusCode::TOO_MANY_REQUESTS,
-                        Conflict | WrongType => StatusCode::CONFLICT,
-                        _ => StatusCode::SERVICE_UNAVAILABLE,
+                        RateLimited => live.plan.settings.api.overload_status.unwrap_or(503),
+                        Conflict | WrongType => 409,
+                        _ => 503,
                     };
-                    self.items[place].status = status.as_u16();
+                    self.items[place].status = status;
                     self.items[place].detail = Some(error.to_string().into());
                 }
             }

@@ -20,7 +20,8 @@ pub(crate) async fn read(Extract(state): Extract<State>) -> Result<Response> {
     let loaded = work(file(&state, FAILED)?, FAILED, |file| file.load()).await?;
     // Not an empty one: a client that changes what it read and posts it would replace everything.
     if loaded.shown.is_null() {
-        let hint = loaded.problems.iter().find(|problem| problem.is_error()).map(ToString::to_string);
+        let hint =
+            loaded.problems.iter().find(|problem| problem.is_error()).map(|problem| format!("{problem:#}"));
         let hint = hint.unwrap_or_else(|| "the file is no configuration".to_owned());
         return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED, hint));
     }
@@ -42,11 +43,16 @@ pub(crate) async fn write(
     let whole = model::Loc::whole_body;
     let dry_run = query.is_on("dry_run");
     query.check()?;
+    body.check(model::Problem::dict_type)?;
     let posted: Value = serde_json::from_slice(&body.text).map_err(|error| {
         ApiError::rules(&[model::Problem::json_invalid(error.column(), &error.to_string())])
     })?;
     if !posted.is_object() {
         return Err(ApiError::rules(&[model::Problem::dict_type(whole(), &posted.to_string())]));
+    }
+    if let Some(number) = update::unkept_number(&body.text) {
+        let says = format!("`{number}` has more digits than are kept; put it in quotes");
+        return Err(ApiError::rules(&[model::Problem::value(whole(), says, "null")]));
     }
     let file = file(&state, FAILED)?;
     let registry = file.registry.clone();

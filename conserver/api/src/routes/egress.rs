@@ -14,6 +14,7 @@ use crate::error::{ApiError, Result};
 use crate::extract::{Payload, Query};
 use crate::fetch;
 use crate::model::{Loc, Problem, Problems};
+use crate::served::Unserved;
 use crate::state::State;
 
 /// Ids of one request at most.
@@ -35,8 +36,12 @@ pub(crate) async fn ingress(
     const FAILED: &str = "Failed to add to ingress list";
     let failed = |error: &conserver_core::Error| ApiError::backend(FAILED, error);
     let list = query.list("ingress_list");
+    if let Err(unfit) = body.check(Problem::list_type) {
+        query.note(*unfit.problem);
+    }
     query.check()?;
     let ids = uuids(&body.text)?;
+    let unserved = Unserved::among(&state, &mut query, "ingress_list", std::slice::from_ref(&list))?;
     let live = state.live();
     let mut present = Vec::with_capacity(ids.len());
     for part in ids.chunks(STEP) {
@@ -59,7 +64,7 @@ pub(crate) async fn ingress(
     if present.len() < ids.len() {
         answer.headers_mut().insert("x-vcons-missing", (ids.len() - present.len()).into());
     }
-    Ok(answer)
+    Ok(unserved.told(answer))
 }
 
 /// A JSON array of UUIDs.
@@ -67,9 +72,6 @@ fn uuids(body: &[u8]) -> Result<Vec<VconId>> {
     let whole = Loc::whole_body;
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
-        Err(_) if body.trim_ascii().is_empty() => {
-            return Err(ApiError::rules(&[Problem::missing(whole(), Value::Null)]));
-        }
         Err(error) => {
             return Err(ApiError::rules(&[Problem::json_invalid(error.column(), &error.to_string())]));
         }

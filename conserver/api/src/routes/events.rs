@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use conserver_core::QueueName;
-use conserver_core::clock::unix_millis;
+use conserver_core::clock::{rfc3339, unix_millis};
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Result};
@@ -99,7 +99,7 @@ impl State {
         let lists = live.plan.ingress_lists();
         let looked = tokio::time::timeout(EVERY * 2, self.queue.status(&lists)).await;
         let status = looked.ok().and_then(|status| status.ok());
-        let at = unix_millis();
+        let at = rfc3339(unix_millis());
         for (list, status) in lists.iter().zip(status.iter().flatten()) {
             let before = paused.insert(list.clone(), status.paused);
             if before.is_some_and(|before| before != status.paused) {

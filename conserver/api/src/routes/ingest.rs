@@ -14,8 +14,9 @@ use crate::access::Caller;
 use crate::error::{ApiError, Result};
 use crate::extract::{Payload, Query, header_text};
 use crate::gate::About;
-use crate::model;
+use crate::model::{self, Problem};
 use crate::openapi::PostedVcon;
+use crate::served::Unserved;
 use crate::state::State;
 
 /// Lists that one request may name.
@@ -44,8 +45,9 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     let lists = lists(&mut query, &headers)?;
     caller.check_lists(&lists)?;
+    let unserved = Unserved::among(&state, &mut query, "ingress_lists", &lists)?;
     let json = take(&state, &about, lists, &headers, &body, "new").await?;
-    Ok(json_text(StatusCode::CREATED, json))
+    Ok(unserved.told(json_text(StatusCode::CREATED, json)))
 }
 
 /// Takes a vCon from a partner, for the one list whose key or signature it has.
@@ -67,8 +69,9 @@ pub(crate) async fn external(
     query.check()?;
     state.live().door.admit_partner(&headers, &list, &body.sent)?;
     about.partner(&list);
+    let unserved = Unserved::among(&state, &mut query, "ingress_list", std::slice::from_ref(&list))?;
     take(&state, &about, vec![list], &headers, &body, "external").await?;
-    Ok(nothing())
+    Ok(unserved.told(nothing()))
 }
 
 async fn take(
@@ -81,6 +84,7 @@ async fn take(
 ) -> Result<bytes::Bytes> {
     let live = state.live();
     let settings = &live.plan.settings;
+    body.check(Problem::model_type)?;
     let (text, limits) = (body.text.clone(), settings.limits());
     let accepted = cpu::run_if(text.len(), move || model::accept(text, &limits)).await?;
     about.vcon(&accepted.id);

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::Response;
-use conserver_core::clock::unix_seconds;
+use conserver_core::clock::{self, unix_seconds};
 use conserver_core::guarded::GuardedStorage;
 use conserver_core::queue::{Letter, LetterFilter, Paging};
 use conserver_core::store::Loaded;
 use conserver_core::vcon::{Vcon, VconId};
-use conserver_core::{Error, QueueName};
-use serde_json::json;
+use conserver_core::{Error, ErrorKind, QueueName};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::json;
 use crate::answers;
 use crate::error::{ApiError, Result, not_found};
 use crate::extract::Query;
+use crate::served::Unserved;
 use crate::state::State;
 
 /// Letters that are read at once, and looked at by one request.
@@ -55,13 +56,14 @@ pub(crate) async fn reprocess(Extract(state): Extract<State>, mut query: Query) 
     let list = query.list("ingress_list");
     let count = query.int_within("count", 1000, 1, MOST);
     query.check()?;
+    let unserved = Unserved::among(&state, &mut query, "ingress_list", std::slice::from_ref(&list))?;
     let live = state.live();
     let dlq = live.plan.dead_letters(&list);
     let failed = |error: Error| ApiError::backend("Failed to reprocess DLQ", &error);
     let ids = state.queue.peek(&dlq, count).await.map_err(failed)?;
     let moved = state.queue.replay(&dlq, &ids, &list).await.map_err(failed)?;
     live.tell_enqueued(&list, "dlq_reprocess", moved);
-    Ok(json(&moved))
+    Ok(unserved.told(json(&moved)))
 }
 
 /// Ids that a storage does not have, oldest first.
@@ -154,6 +156,10 @@ impl Meant {
             None => query.list("ingress_list"),
         };
         let (older_than, younger_than) = (query.seconds("older_than"), query.seconds("younger_than"));
+        let reason = query.text("reason").map(str::parse::<ErrorKind>);
+        if let Some(Err(says)) = reason {
+            query.refuse("reason", &says);
+        }
         let text = |name: &str| query.text(name).map(str::to_owned);
         let filter = LetterFilter {
             reason: text("reason"),
@@ -222,7 +228,17 @@ pub(crate) async fn letters(Extract(state): Extract<State>, mut query: Query) ->
     let paging = paging(&mut query, 100);
     query.check()?;
     let (letters, next) = meant.find(&state, paging.offset, paging.limit).await?;
+    let letters: Vec<Value> = letters.iter().map(shown).collect();
     Ok(json(&json!({"letters": letters, "next": next})))
+}
+
+/// A letter with its time as people read it.
+fn shown(letter: &Letter) -> Value {
+    let mut shown = json!(letter);
+    if let Some(why) = &letter.why {
+        shown["why"]["at"] = clock::rfc3339(why.at.saturating_mul(1000)).into();
+    }
+    shown
 }
 
 /// How many dead letters there are by reason, link and chain.
@@ -280,11 +296,12 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
     }
     query.check()?;
     let target = target.unwrap_or_else(|| meant.list.clone());
+    let unserved = Unserved::among(&state, &mut query, "target", std::slice::from_ref(&target))?;
     let ids = meant.ids(&state, count).await?;
     let moved = state.queue.replay(&meant.dlq, &ids, &target).await;
     let moved = moved.map_err(|error| ApiError::backend("Failed to replay dead letters", &error))?;
     state.live().tell_enqueued(&target, "dlq_reprocess", moved);
-    Ok(json(&json!({"replayed": moved})))
+    Ok(unserved.told(json(&unserved.hinted(json!({"replayed": moved})))))
 }
 
 /// Drops dead letters for good; needs a filter, or `all`.

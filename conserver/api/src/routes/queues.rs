@@ -9,6 +9,7 @@ use super::json;
 use crate::answers;
 use crate::error::{ApiError, Result};
 use crate::extract::Query;
+use crate::served::Unserved;
 use crate::state::State;
 
 /// How much lies where, how fast it moves, and how old it is, for every list that the configuration names.
@@ -57,9 +58,11 @@ pub(crate) async fn resume(state: Extract<State>, query: Query) -> Result<Respon
 async fn set_paused(Extract(state): Extract<State>, mut query: Query, paused: bool) -> Result<Response> {
     let list = query.list("list_name");
     query.check()?;
+    let unserved = Unserved::among(&state, &mut query, "list_name", std::slice::from_ref(&list))?;
     let changed = state.queue.set_paused(&list, paused).await;
     let changed = changed.map_err(|error| ApiError::backend("Failed to pause or resume", &error))?;
-    Ok(json(&json!({"list_name": list, "paused": paused, "changed": changed})))
+    let answer = json!({"list_name": list, "paused": paused, "changed": changed});
+    Ok(unserved.told(json(&unserved.hinted(answer))))
 }
 
 /// All registered workers.

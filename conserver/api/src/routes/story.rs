@@ -2,8 +2,9 @@
 
 use axum::extract::State as Extract;
 use axum::response::Response;
-use conserver_core::clock::{millis, unix_millis};
-use serde_json::json;
+use conserver_core::clock::{millis, rfc3339, unix_millis};
+use conserver_core::story::RunStory;
+use serde_json::{Value, json};
 
 use super::json;
 use crate::error::{ApiError, Result};
@@ -25,6 +26,12 @@ pub(crate) async fn story(Extract(state): Extract<State>, PathText(uuid): PathTe
     let since = unix_millis().saturating_sub_unsigned(millis(memory.age));
     let runs = state.chronicle.runs_of(&id, since).await;
     let runs = runs.map_err(|error| ApiError::backend("Failed to read the story", &error))?;
+    let shown = |run: &RunStory| {
+        let mut shown = json!(run);
+        shown["at"] = rfc3339(run.at).into();
+        shown
+    };
+    let runs: Vec<Value> = runs.iter().map(shown).collect();
     let mut answer = json!({
         "uuid": id, "runs": runs,
         "memory": {"runs": memory.runs, "age_seconds": memory.age.as_secs()},

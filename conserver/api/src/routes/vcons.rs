@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use conserver_core::cpu;
 use conserver_core::directory::{CreatedRange, Dated, PartyTerms};
 use conserver_core::queue::Paging;
 use conserver_core::store::{IndexKeys, Loaded};
 use conserver_core::vcon::{Vcon, VconId, View};
+use conserver_core::{ErrorKind, cpu};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -87,8 +87,8 @@ fn read_cursor(text: &str) -> Option<Dated> {
 pub(crate) async fn get(Extract(state): Extract<State>, PathText(uuid): PathText) -> Result<Response> {
     let id = path_uuid(&uuid)?;
     let found = fetch::documents(&state, std::slice::from_ref(&id)).await;
-    let found = found.map_err(|error| ApiError::backend("Failed to read vCon", &error))?.pop().flatten();
-    let Some(document) = found else {
+    let found = found.and_then(|mut found| found.pop().unwrap_or(Ok(None)));
+    let Some(document) = found.map_err(|error| ApiError::backend("Failed to read vCon", &error))? else {
         return Err(not_found(
             "vCon not found",
             "neither the store nor a storage has it; it may have expired",
@@ -116,6 +116,13 @@ pub(crate) async fn get_many(Extract(state): Extract<State>, mut query: Query) -
             if n + m > 0 {
                 out.push(b',');
             }
+            // What holds something else is no vCon, and must not cost the others.
+            let document = match document {
+                Err(error) if error.kind() != ErrorKind::WrongType => {
+                    return Err(ApiError::backend("Failed to read vCons", &error));
+                }
+                document => document.ok().flatten(),
+            };
             match document {
                 Some(document) => out.extend_from_slice(&outward(&state, id, document).await),
                 None => out.extend_from_slice(b"null"),

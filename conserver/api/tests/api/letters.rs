@@ -44,6 +44,12 @@ async fn letters_are_found_by_reason_counted_replayed_and_discarded(on: Backend)
     assert_eq!((&page["letters"][0]["id"], &page["next"]), (&json!("a"), &json!(1)));
     let page = site.call("GET /dlq/letters?ingress_list=in&reason=timeout&limit=9&offset=1").await.json();
     assert_eq!((&page["letters"][0]["id"], &page["next"]), (&json!("c"), &json!(null)));
+    let at = page["letters"][0]["why"]["at"].as_str().unwrap();
+    assert!(at.ends_with(".000Z"), "{at}");
+    for call in ["GET /dlq/letters", "POST /dlq/replay", "POST /dlq/discard"] {
+        let wrong = site.call(&format!("{call}?ingress_list=in&reason=timout")).await.expect(422).json();
+        assert!(wrong["hint"].as_str().unwrap().contains("did you mean `timeout`?"), "{wrong}");
+    }
     let facets = site.call("GET /dlq/facets?ingress_list=in").await.expect(200).json();
     assert_eq!((&facets["reason"], &facets["total"]), (&json!({"invalid": 1, "timeout": 2}), &json!(3)));
     site.call("POST /dlq/discard?ingress_list=in").await.expect(422);
@@ -52,7 +58,8 @@ async fn letters_are_found_by_reason_counted_replayed_and_discarded(on: Backend)
         json!({"discarded": 1})
     );
     assert_eq!(site.call("POST /dlq/replay?ingress_list=in&id=c").await.json(), json!({"replayed": 1}));
-    assert_eq!(site.call("POST /dlq/replay?ingress_list=in&target=x").await.json(), json!({"replayed": 1}));
+    let elsewhere = site.call("POST /dlq/replay?ingress_list=in&target=x").await.expect(200).json();
+    assert_eq!(elsewhere["replayed"], 1);
     assert_eq!(site.list("in").await, ["c"]);
     assert_eq!(site.list("x").await, ["a"]);
 }

@@ -12,6 +12,7 @@ on_both![
     a_full_list_is_told_with_a_time,
     queues_are_shown_and_stand_still_on_demand,
     a_key_of_the_store_is_no_list_wherever_one_is_named,
+    a_list_that_no_chain_takes_from_is_told_or_refused,
 ];
 
 async fn ids_of_stored_vcons_are_put_on_a_list_in_order(on: Backend) {
@@ -66,6 +67,70 @@ async fn a_key_of_the_store_is_no_list_wherever_one_is_named(on: Backend) {
     assert_eq!(site.list("in").await, [""; 0]);
 }
 
+async fn a_list_that_no_chain_takes_from_is_told_or_refused(on: Backend) {
+    let config = format!("conserver: 1\n{CHAINS}\ningress_auth: {{typo: key}}\n");
+    let site = Site::with(on, &config, &[("REDIS_URL", "redis://here")]).await;
+    site.post("/vcon", &small(1)).await.expect(201);
+    let calls = [
+        ("POST /vcon?ingress_lists=", small(2)),
+        ("POST /vcons?ingress_lists=", json!([small(3)])),
+        ("POST /vcon/ingress?ingress_list=", json!([id(1)])),
+        ("POST /vcon/external-ingress?ingress_list=", small(4)),
+        ("POST /queues/pause?list_name=", json!(null)),
+        ("POST /dlq/reprocess?ingress_list=", json!(null)),
+        ("POST /dlq/replay?ingress_list=in&target=", json!(null)),
+    ];
+    let key = [("x-conserver-api-token", "key")];
+    for (call, body) in &calls {
+        let fine = site.call_with(&format!("{call}in"), &[], body.to_string()).await;
+        assert_eq!(fine.header("x-vcons-unserved"), "", "{call}");
+        let told = site.call_with(&format!("{call}typo"), &key, body.to_string()).await;
+        assert!(told.status.is_success(), "{call}: {:?}", told.body);
+        assert_eq!(told.header("x-vcons-unserved"), "typo", "{call}");
+    }
+    let two = site.post("/vcon?ingress_lists=typo,in,inn", &small(2)).await.expect(201);
+    assert_eq!(two.header("x-vcons-unserved"), "typo, inn");
+    let paused = site.call("POST /queues/pause?list_name=inn").await.expect(200).json();
+    assert_eq!(paused["hint"], "no chain takes from `inn`; did you mean `in`?");
+    let text = std::fs::read_to_string(&site.file.path).unwrap();
+    std::fs::write(&site.file.path, format!("{text}\napi: {{unknown_lists: refuse}}\n")).unwrap();
+    site.renew();
+    let before = site.list("typo").await;
+    for (call, body) in &calls {
+        let refused = site.call_with(&format!("{call}typo"), &key, body.to_string()).await.expect(422).json();
+        assert!(
+            refused["hint"].as_str().unwrap().contains("no chain takes from `typo`"),
+            "{call}: {refused}"
+        );
+    }
+    assert_eq!(site.list("typo").await, before);
+}
+
+#[tokio::test]
+async fn a_key_that_holds_something_else_costs_nobody_else_anything() {
+    let site = Site::new(Backend::Redis).await;
+    site.post("/vcon", &small(1)).await.expect(201);
+    site.redis::<()>(&format!("RPUSH vcon:{} x", id(6))).await;
+    let both = site.call(&format!("GET /vcons?vcon_uuids={},{}", id(6), id(1))).await.expect(200).json();
+    assert_eq!((&both[0], &both[1]["uuid"]), (&json!(null), &json!(id(1))));
+    site.call(&format!("GET /vcon/{}", id(6))).await.expect(409);
+    let put = site.post("/vcon/ingress?ingress_list=in", &json!([id(6), id(1)])).await.expect(204);
+    assert_eq!((put.header("x-vcons-missing"), site.list("in").await), ("1", vec![id(1)]));
+}
+
+#[tokio::test]
+async fn whoever_probes_has_an_answer_although_redis_hangs() {
+    let mut site = Site::new(Backend::Redis).await;
+    site.call("GET /ready").await;
+    site.server().pause();
+    let began = std::time::Instant::now();
+    let answer = site.call("GET /ready").await;
+    site.server().resume();
+    assert_eq!(answer.status.as_u16(), 503);
+    assert!(began.elapsed().as_secs() < 60);
+    assert!(answer.json()["detail"].as_str().unwrap().contains("did not answer"), "{:?}", answer.body);
+}
+
 #[tokio::test]
 async fn something_that_is_no_list_is_told_and_left_alone() {
     let site = Site::new(Backend::Redis).await;
@@ -81,10 +146,18 @@ async fn a_full_list_is_told_with_a_time(on: Backend) {
     let config = format!("conserver: 1\n{CHAINS}\napi: {{max_queue_length: 1}}\n");
     let site = Site::with(on, &config, &[("REDIS_URL", "redis://here")]).await;
     site.post("/vcon?ingress_lists=in", &small(1)).await.expect(201);
-    let full = site.post("/vcon?ingress_lists=in", &small(2)).await.expect(429);
-    assert_eq!(full.header("retry-after"), "5");
+    for (chosen, status) in [("", 503), (", overload_status: 429", 429), (", overload_status: 503", 503)] {
+        let changed = config.replace("length: 1", &format!("length: 1{chosen}"));
+        std::fs::write(&site.file.path, changed.replace("$DIR", &site.folder.path().display().to_string()))
+            .unwrap();
+        site.renew();
+        let full = site.post("/vcon?ingress_lists=in", &small(2)).await.expect(status);
+        assert_eq!(full.header("retry-after"), "5");
+        let many = site.post("/vcons?ingress_lists=in", &json!([small(2)])).await.expect(200).json();
+        assert_eq!(many[0]["status"], status);
+        site.post("/vcon/ingress?ingress_list=in", &json!([id(1)])).await.expect(status);
+    }
     assert!(!site.has(2).await);
-    site.post("/vcon/ingress?ingress_list=in", &json!([id(1)])).await.expect(429);
 }
 
 #[tokio::test]

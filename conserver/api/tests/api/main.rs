@@ -32,5 +32,5 @@ fn all_cases_but_those_about_redis_itself_run_on_both_backends() {
         tolerance::ON_BOTH,
         vcons::ON_BOTH,
     ];
-    assert_eq!(lists.map(<[_]>::len).iter().sum::<usize>(), 40);
+    assert_eq!(lists.map(<[_]>::len).iter().sum::<usize>(), 44);
 }

@@ -14,6 +14,8 @@ on_both![
     packed_bodies_are_unpacked_within_bounds,
     hostile_bodies_get_clear_answers,
     a_batch_tells_about_each,
+    a_body_that_is_not_there_or_no_json_is_told_by_what_is_wanted,
+    a_document_needs_no_version,
     lines_are_read_as_they_come,
 ];
 
@@ -28,6 +30,39 @@ async fn lists_are_named_in_many_ways(on: Backend) {
     }
     let many: Vec<String> = (0..10_000).map(|n| format!("l{n}")).collect();
     site.post(&format!("/vcon?ingress_lists={}", many.join(",")), &small(1)).await.expect(422);
+}
+
+async fn a_body_that_is_not_there_or_no_json_is_told_by_what_is_wanted(on: Backend) {
+    let site = Site::new(on).await;
+    let told = async |path: &str, kind: &str, body: &'static str| {
+        let answer = site.call_with(&format!("POST {path}"), &[("content-type", kind)], body).await;
+        let error = answer.expect(422).json();
+        let one = |problem: &Value| (problem["type"].clone(), problem["loc"].clone());
+        error["detail"].as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    let body = |kind: &str| vec![(json!(kind), json!(["body"]))];
+    for (path, kind) in [
+        ("/vcon", "model_attributes_type"),
+        ("/config", "dict_type"),
+        ("/vcon/ingress?ingress_list=in", "list_type"),
+    ] {
+        for nothing in ["", "null", " null "] {
+            assert_eq!(told(path, "application/json", nothing).await, body("missing"), "{path} {nothing:?}");
+        }
+        assert_eq!(told(path, "text/plain", "[{}]").await, body(kind), "{path}");
+    }
+    let both = told("/vcon/ingress", "application/json", "").await;
+    assert_eq!(both, [(json!("missing"), json!(["query", "ingress_list"])), body("missing").remove(0)]);
+}
+
+async fn a_document_needs_no_version(on: Backend) {
+    let site = Site::new(on).await;
+    let mut document = small(1);
+    document.as_object_mut().unwrap().remove("vcon");
+    assert_eq!(site.post("/vcon", &document).await.expect(201).json()["vcon"], "0.4.0");
+    assert_eq!(site.post("/vcons", &json!([document])).await.expect(200).json()[0]["status"], 201);
+    let endless = small(2).to_string().replace("\"0.4.0\"", "\"0.4.0\",\"x\":1e999");
+    site.call_with("POST /vcon", &[], endless).await.expect(422);
 }
 
 async fn sealed_documents_pass_as_they_come(on: Backend) {

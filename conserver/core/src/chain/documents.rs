@@ -59,8 +59,9 @@ pub async fn find_in_storages(
     let mut unknown: Option<Error> = None;
     for storage in storages.iter().filter(|storage| storage.info().can_get) {
         match storage.get(id, deadline).await {
-            Ok(Some(vcon)) => return Ok(vcon),
-            Ok(None) => {}
+            // An object without members is no document.
+            Ok(Some(vcon)) if vcon.members().next().is_some() => return Ok(vcon),
+            Ok(_) => {}
             // What heals by itself decides: then it will be known.
             Err(error) => unknown = Some(unknown.filter(|first| !first.is_permanent()).unwrap_or(error)),
         }

@@ -179,7 +179,7 @@ variables! {
         CONSERVER_API_TOKEN = "": "One key with all rights.",
         CONSERVER_API_TOKEN_FILE = "": "File with keys with all rights, one per line.",
         CONSERVER_HEADER_NAME = "x-conserver-api-token": "Header that carries the key.",
-        VCON_SERVER_VERSION = "dev": "Version that the API reports.",
+        VCON_SERVER_VERSION = "": "Version that the API reports; not set: that of the program.",
         VCON_SERVER_GIT_COMMIT = "unknown": "Commit that the API reports.",
         VCON_SERVER_BUILD_TIME = "unknown": "Build time that the API reports.",
     }

@@ -153,7 +153,8 @@ pub fn load(text: &str, file_name: &str, env: &dyn Vars, registry: &Registry) ->
         report
             .error(&Path::root(), "the file is empty, or of comments alone")
             .hint("an instance with nothing to do is `chains: {}`");
-        return Loaded::unreadable(report.finish());
+        let shown = redact::file(&root);
+        return Loaded { shown, ..Loaded::unreadable(report.finish()) };
     }
     if !matches!(root.content, Content::Map(_)) {
         report.error(&Path::root(), "the file has to be a map of sections, such as `chains:`");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use conserver_vcon::BodyShape;
 
+use super::nearest;
 use super::rule::Mistake;
 use super::settings::Settings;
 use crate::policy::PolicyOptions;
@@ -36,6 +37,13 @@ impl Plan {
     /// Every list that its chains take from, in the order of the file.
     pub fn ingress_lists(&self) -> Vec<QueueName> {
         self.chains.iter().flat_map(|chain| chain.ingress.iter().cloned()).collect()
+    }
+
+    /// Says that no chain takes from a list, with the nearest name of one of which a chain does.
+    pub fn unserved(&self, list: &QueueName) -> String {
+        let served = self.ingress_lists();
+        let hint = nearest::hint(list.as_str(), served.iter().map(QueueName::as_str));
+        format!("no chain takes from `{list}`; {}", hint.as_deref().unwrap_or("there is no chain"))
     }
 
     /// The list that dead letters of an ingress list go to.

@@ -117,6 +117,10 @@ pub struct ApiSettings {
     pub tls: Option<TlsFiles>,
     /// Ids that a list may hold before posts to it are refused; `None`: any number.
     pub max_queue_length: Option<u64>,
+    /// Status of what is refused because there is too much; `None`: 503 for what brings vCons, else 429.
+    pub overload_status: Option<u16>,
+    /// What becomes of requests that name a list of which no chain takes anything.
+    pub unknown_lists: UnknownLists,
     /// Where it is written who changed what: JSON lines. `None`: nowhere.
     pub audit: Option<PathBuf>,
 }
@@ -149,6 +153,17 @@ pub enum Role {
     /// Everything, the configuration included.
     #[default]
     Admin,
+}
+
+/// What becomes of requests that name a list of which no chain takes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownLists {
+    /// It is done, and told.
+    #[default]
+    Accept,
+    /// It is not done.
+    Refuse,
 }
 
 /// Where the certificate of the API lies.
@@ -257,7 +272,7 @@ impl Default for Settings {
             otlp: None,
             statsd: None,
             version: VersionSettings {
-                version: "dev".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
                 commit: "unknown".to_owned(),
                 build_time: "unknown".to_owned(),
             },
@@ -276,6 +291,8 @@ impl Default for ApiSettings {
             cors: Vec::new(),
             tls: None,
             max_queue_length: None,
+            overload_status: None,
+            unknown_lists: UnknownLists::default(),
             audit: None,
         }
     }

@@ -81,6 +81,35 @@ fn same_item<'a>(item: &Value, index: usize, posted: usize, stored: &'a [Node]) 
     }
 }
 
+/// A whole number of a JSON text that has more digits than a [`Value`] keeps.
+pub fn unkept_number(json: &[u8]) -> Option<String> {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|b| b.is_ascii_digit() || matches!(b, b'"' | b'-')) {
+        rest = &rest[at..];
+        if rest[0] == b'"' {
+            let mut escaped = false;
+            let ends = |b: &u8| {
+                !std::mem::take(&mut escaped) && {
+                    escaped = *b == b'\\';
+                    *b == b'"'
+                }
+            };
+            let end = rest[1..].iter().position(ends)?;
+            rest = &rest[end + 2..];
+            continue;
+        }
+        let is_part = |b: &u8| b.is_ascii_digit() || b"-+.eE".contains(b);
+        let (number, after) = rest.split_at(rest.iter().take_while(|b| is_part(b)).count());
+        let text = String::from_utf8_lossy(number);
+        let is_whole = !text.contains(['.', 'e', 'E']);
+        if is_whole && text.parse::<i64>().is_err() && text.parse::<u64>().is_err() {
+            return Some(text.into_owned());
+        }
+        rest = after;
+    }
+    None
+}
+
 /// The value as YAML in block style. Texts are in double quotes, so that nothing is taken for something else.
 pub fn yaml(value: &Value) -> String {
     let mut out = String::new();
@@ -187,6 +216,18 @@ mod tests {
         let posted = json!({"links": {"b": {"options": {"api_key": MASK}}}, "redis": format!("redis://:{MASK}@other")});
         let lost = unmask(&posted, "redis: redis://:pw@host\n").unwrap_err();
         assert_eq!(lost, ["links.b.options.api_key", "redis"]);
+    }
+
+    #[test]
+    fn a_number_that_would_lose_digits_is_found() {
+        let big = "123456789012345678901234567890";
+        assert_eq!(
+            unkept_number(format!(r#"{{"a\\":"{big}","b":[1,-{big}]}}"#).as_bytes()),
+            Some(format!("-{big}"))
+        );
+        let fine =
+            format!(r#"{{"a":"\"{big}","b":[18446744073709551615,-9223372036854775808,1e300,{big}.5]}}"#);
+        assert_eq!(unkept_number(fine.as_bytes()), None);
     }
 
     #[test]

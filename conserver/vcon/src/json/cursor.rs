@@ -187,6 +187,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn number(&mut self) -> Scan<()> {
+        let from = self.at;
         self.take(b'-');
         match self.peek() {
             Some(b'0') => self.at += 1,
@@ -206,6 +207,10 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
             }
             self.some_digits()?;
+            // Most readers make it infinite, and then write what is no JSON.
+            if self.text[from..self.at].parse().is_ok_and(f64::is_infinite) {
+                return self.fault("the number is larger than any that can be read");
+            }
         }
         Ok(())
     }

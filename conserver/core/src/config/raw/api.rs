@@ -10,7 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::Secret;
-use crate::config::settings::Role;
+use crate::config::settings::{Role, UnknownLists};
 
 /// The REST API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -29,8 +29,15 @@ pub(crate) struct RawApi {
     pub(crate) cors: Vec<String>,
     /// Certificate and key. Default: no TLS.
     pub(crate) tls: Option<RawTls>,
-    /// Ids that a list may hold before posts to it are refused with 429. Default: any number.
+    /// Ids that a list may hold before posts to it are refused. Default: any number.
     pub(crate) max_queue_length: Option<u64>,
+    /// Status of requests that are refused because a list is full or a key has used up its `rate`: `503` or `429`. Default:
+    /// 503 where vCons are brought, for senders take 429 for "never again"; 429 elsewhere.
+    #[schemars(extend("enum" = [503, 429, null]))]
+    pub(crate) overload_status: Option<u16>,
+    /// What becomes of requests that name a list of which no chain takes anything: `accept` (done, and told in the
+    /// header `x-vcons-unserved`) or `refuse` (422).
+    pub(crate) unknown_lists: UnknownLists,
     /// File that says who changed what, a JSON object on each line. Default: none.
     pub(crate) audit: Option<String>,
 }

@@ -30,6 +30,8 @@ impl Settings {
                     keys: _,
                     ingress_auth: _,
                     max_queue_length: _,
+                    overload_status: _,
+                    unknown_lists: _,
                 },
             // Taken up, with the chains.
             claim_order: _,

@@ -151,5 +151,10 @@ fn rest(settings: &mut Settings, raw: &RawApi, report: &mut Report<'_>) {
     settings.api.tls =
         raw.tls.as_ref().map(|tls| TlsFiles { cert: tls.cert.clone().into(), key: tls.key.clone().into() });
     settings.api.max_queue_length = raw.max_queue_length;
+    settings.api.overload_status = raw.overload_status;
+    if raw.overload_status.is_some_and(|status| !matches!(status, 429 | 503)) {
+        report.error(&path.key("overload_status"), "this is neither 503 nor 429");
+    }
+    settings.api.unknown_lists = raw.unknown_lists;
     settings.api.audit = raw.audit.as_ref().map(Into::into);
 }
