@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use conserver_core::Result;
 use conserver_core::backend::{Advice, Gravity};
+use conserver_core::{Error, ErrorKind, Result};
 
 use crate::keys;
 use crate::queue::RedisQueue;
@@ -18,7 +18,14 @@ impl RedisQueue {
     /// Looks at version, cluster mode, role, persistence, eviction, round trip and the layout of our own keys.
     pub async fn advise(&self) -> Result<Vec<Advice>> {
         let doing = "look at the server";
-        let info = text(self.client.command(doing, &redis::cmd("INFO")).await?).unwrap_or_default();
+        let info = match self.client.command(doing, &redis::cmd("INFO")).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Internal) => {
+                // Whoever may not do this either may do nothing here.
+                self.ping().await?;
+                return Ok(vec![unknown(&error), self.round_trip().await?, self.layout().await?]);
+            }
+            info => text(info?).unwrap_or_default(),
+        };
         let of = |name: &str| {
             info.lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -93,6 +100,16 @@ impl RedisQueue {
         }
         Ok(Advice::new(Gravity::Good, "layout", format!("key layout {format}, as this version"), ""))
     }
+}
+
+/// A server that does not let us look.
+fn unknown(error: &Error) -> Advice {
+    Advice::new(
+        Gravity::Warning,
+        "server",
+        format!("version, role and persistence are unknown: {}", error.chain()),
+        "let our user use INFO (`+info`), or see for yourself: Redis 6.2 or newer, a master, with `appendonly yes`",
+    )
 }
 
 fn version(redis: &str, valkey: &str) -> Advice {

@@ -18,6 +18,11 @@ use crate::script::Script;
 /// Longest wait for a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A connection that nobody used for so long is asked whether it still stands before anything is sent on it: servers and
+/// proxies drop what is idle, and a command that fails for that would have to be repeated by somebody who cannot know
+/// whether it was done.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// Finds the server and holds one connection to it.
 pub struct Client {
     address: tokio::sync::Mutex<Address>,
@@ -32,6 +37,8 @@ struct Live {
     connection: MultiplexedConnection,
     /// Tells a broken connection from its successor.
     made: Instant,
+    /// When it was last known to stand.
+    used: Instant,
     server: Server,
 }
 
@@ -171,15 +178,20 @@ impl Client {
 
     fn forget(&self, made: Instant, error: &RedisError) {
         if breaks_connection(error) {
-            let mut current = self.current.lock().expect("no panic while held");
-            if current.as_ref().is_some_and(|live| live.made == made) {
-                *current = None;
-            }
+            self.drop_made(made);
+        }
+    }
+
+    /// Lets go of a connection, but not of its successor.
+    fn drop_made(&self, made: Instant) {
+        let mut current = self.current.lock().expect("no panic while held");
+        if current.as_ref().is_some_and(|live| live.made == made) {
+            *current = None;
         }
     }
 
     async fn live(&self, doing: &str) -> Result<Live> {
-        if let Some(live) = self.current.lock().expect("no panic while held").clone() {
+        if let Some(live) = self.standing().await {
             return Ok(live);
         }
         let mut address = self.address.lock().await;
@@ -205,9 +217,27 @@ impl Client {
         };
         let (connection, run_id) = within(doing, &self.shown, opened).await?;
         let made = Instant::now();
-        let live = Live { connection, made, server: Server { run_id, since: made } };
+        let live = Live { connection, made, used: made, server: Server { run_id, since: made } };
         *self.current.lock().expect("no panic while held") = Some(live.clone());
         Ok(live)
+    }
+
+    /// The connection there is, unless it was dropped while nobody used it.
+    async fn standing(&self) -> Option<Live> {
+        let mut live = self.current.lock().expect("no panic while held").clone()?;
+        if live.used.elapsed() > QUIET {
+            let ping = redis::cmd("PING");
+            let answer = tokio::time::timeout(CONNECT_TIMEOUT, live.connection.send_packed_command(&ping));
+            match answer.await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => self.forget(live.made, &error),
+                Err(_) => self.drop_made(live.made),
+            }
+        }
+        let mut current = self.current.lock().expect("no panic while held");
+        let current = current.as_mut()?;
+        current.used = Instant::now();
+        Some(current.clone())
     }
 
     fn config(&self) -> AsyncConnectionConfig {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use conserver_core::backend::Gravity;
 use conserver_core::queue::Queue;
 use conserver_core::{ErrorKind, Secret};
 use conserver_redis::{RedisOptions, RedisQueue};
@@ -71,4 +72,29 @@ async fn a_socket_is_as_good_as_a_port() {
     queue.push(&"in".into(), &["a".into()]).await.unwrap();
     let raw = crate::support::connect(&format!("{}/3", server.url())).await;
     assert_eq!(crate::support::ask::<i64>(&raw, &["LLEN", "in"]).await, 1);
+}
+
+#[tokio::test]
+async fn the_first_command_after_the_server_dropped_its_connections_is_done() {
+    let bench = Bench::with(&[], |_| ()).await;
+    let push = async |id: &str| bench.redis.push(&"in".into(), &[id.into()]).await;
+    push("a").await.unwrap();
+    bench.redis.ping().await.unwrap();
+    let mut other = redis::Client::open(bench.server.url()).unwrap().get_connection().unwrap();
+    redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).exec(&mut other).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(push("b").await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_user_without_info_can_work() {
+    let bench = Bench::with(&[], |_| ()).await;
+    let mut admin = redis::Client::open(bench.server.url()).unwrap().get_connection().unwrap();
+    let rights = ["SETUSER", "app", "on", ">x", "~*", "&*", "+@all", "-info"];
+    redis::cmd("ACL").arg(&rights).exec(&mut admin).unwrap();
+    let queue = queue(&bench.server.url().replace("redis://", "redis://app:x@"), LONG);
+    let advice = queue.advise().await.unwrap();
+    assert!(advice.iter().all(|finding| finding.gravity != Gravity::Fatal), "{advice:?}");
+    assert!(advice[0].found.contains("unknown") && advice[0].advice.contains("+info"), "{advice:?}");
+    queue.push(&"in".into(), &["a".into()]).await.unwrap();
 }
