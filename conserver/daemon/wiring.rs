@@ -62,6 +62,7 @@ impl Wiring {
         let mut registry = Registry::default();
         conserver_links::register(&mut registry);
         conserver_storages::register(&mut registry);
+        registry.redis_address(conserver_redis::check_address);
         more(&mut registry);
         Self { registry: Arc::new(registry) }
     }

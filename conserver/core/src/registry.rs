@@ -14,7 +14,7 @@ use crate::config::Plan;
 use crate::config::plan::{AdapterPlan, StoragePlan};
 use crate::link::Link;
 use crate::storage::Storage;
-use crate::{LinkName, Result, StorageName};
+use crate::{LinkName, Result, Secret, StorageName};
 
 pub use kind::{BuildContext, LinkKind, StorageKind};
 pub(crate) use module::{Family, Found, Module};
@@ -25,7 +25,11 @@ pub struct Registry {
     links: Vec<Module<dyn Link>>,
     storages: Vec<Module<dyn Storage>>,
     missing: Vec<Missing>,
+    redis: Option<AddressCheck>,
 }
+
+/// Tells what is wrong with an address, by its form.
+type AddressCheck = fn(&Secret) -> Result<()>;
 
 /// A link or storage that exists, but not in this build.
 struct Missing {
@@ -62,6 +66,18 @@ impl Registry {
     pub fn missing(&mut self, name: &'static str, feature: &'static str) -> &mut Self {
         self.missing.push(Missing { name, feature });
         self
+    }
+
+    /// Says what tells whether an address of Redis can be used: only the backend knows, and it is wanted with the
+    /// configuration.
+    pub fn redis_address(&mut self, check: fn(&Secret) -> Result<()>) -> &mut Self {
+        self.redis = Some(check);
+        self
+    }
+
+    /// What is wrong with an address of Redis.
+    pub(crate) fn check_redis(&self, address: &Secret) -> Result<()> {
+        self.redis.map_or(Ok(()), |check| check(address))
     }
 
     /// The short names of the links of this build, in the order they were listed.

@@ -6,13 +6,15 @@
 //! | `rediss://…[?ssl_ca_certs=FILE]` | the same over TLS; without the file the system's roots are trusted |
 //! | `unix:///path/to/socket[?db=N]` | one server over a socket |
 //! | `redis+sentinel://[user:password@]host:port,host:port…/master[/db]` | the master that these Sentinels name |
-//! | `rediss+sentinel://…` | the same, the server itself over TLS |
+//! | `rediss+sentinel://…[?ssl_ca_certs=FILE]` | the same, the server itself over TLS |
 //!
 //! No address is ever printed whole: it may hold a password.
 
 use conserver_core::{Error, ErrorKind, Result, Secret};
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{Client, IntoConnectionInfo, RedisConnectionInfo, TlsCertificates, TlsMode};
+use percent_encoding::percent_decode_str;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{Client, IntoConnectionInfo, TlsCertificates, TlsMode};
+use url::form_urlencoded;
 
 use crate::error::classify;
 
@@ -37,6 +39,14 @@ impl Address {
             None => direct(text),
         }
     }
+}
+
+/// Whether an address can be used, by its form alone: nothing is connected.
+///
+/// # Errors
+/// `Invalid`, with what is wrong and never the address.
+pub fn check_address(address: &Secret) -> Result<()> {
+    Address::parse(address).map(drop)
 }
 
 /// The address without credentials, for people.
@@ -66,12 +76,23 @@ fn without_ca(text: &str) -> Result<(String, Option<Vec<u8>>)> {
         return Ok((text.to_owned(), None));
     }
     let mut url = url::Url::parse(text).map_err(|_| invalid("the Redis address is no URL"))?;
+    let (ca, kept) = certificates(url.query().unwrap_or_default())?;
+    let kept: Vec<String> = kept.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
+    Ok((url.to_string(), ca))
+}
+
+/// Keys and values of a query.
+type Pairs = Vec<(String, String)>;
+
+/// The CA that a query names, and the rest of the query.
+fn certificates(query: &str) -> Result<(Option<Vec<u8>>, Pairs)> {
     let mut ca = None;
     let mut kept = Vec::new();
-    for (key, value) in url.query_pairs() {
-        match key.as_ref() {
+    for (key, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+        match key.as_str() {
             "ssl_ca_certs" => {
-                let pem = std::fs::read(value.as_ref()).map_err(|e| {
+                let pem = std::fs::read(&value).map_err(|e| {
                     invalid(&format!("cannot read the CA file `{value}` of the Redis address: {e}"))
                 })?;
                 ca = Some(pem);
@@ -82,11 +103,10 @@ fn without_ca(text: &str) -> Result<(String, Option<Vec<u8>>)> {
                 ));
             }
             "ssl_cert_reqs" => {}
-            _ => kept.push(format!("{key}={value}")),
+            _ => kept.push((key, value)),
         }
     }
-    url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
-    Ok((url.to_string(), ca))
+    Ok((ca, kept))
 }
 
 fn sentinel(rest: &str, tls: bool) -> Result<Address> {
@@ -94,36 +114,50 @@ fn sentinel(rest: &str, tls: bool) -> Result<Address> {
         Some((credentials, rest)) => (Some(credentials), rest),
         None => (None, rest),
     };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut parts = rest.splitn(3, '/');
     let hosts = parts.next().unwrap_or_default();
     let master = parts.next().filter(|m| !m.is_empty());
     let master = master.ok_or_else(|| invalid("a Sentinel address names the master: `…/mymaster`"))?;
-    let db = parts.next().filter(|d| !d.is_empty()).unwrap_or("0");
-    let db: i64 = db.parse().map_err(|_| invalid("the database of a Sentinel address is a number"))?;
+    let mut db = parts.next().filter(|d| !d.is_empty()).unwrap_or("0").to_owned();
+    let (ca, more) = certificates(query)?;
+    for (key, value) in more {
+        match key.as_str() {
+            "db" => db = value,
+            _ => return Err(invalid(&format!("a Sentinel address takes no `{key}`"))),
+        }
+    }
+    let db = db.parse().map_err(|_| invalid("the database of a Sentinel address is a number"))?;
 
-    let nodes: Vec<String> = hosts
-        .split(',')
-        .filter(|h| !h.is_empty())
-        .map(|h| if h.contains(':') { format!("redis://{h}") } else { format!("redis://{h}:26379") })
-        .collect();
+    let mut nodes = Vec::new();
+    for host in hosts.split(',').map(str::trim).filter(|host| !host.is_empty()) {
+        let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let node = if has_port { format!("redis://{host}") } else { format!("redis://{host}:26379") };
+        let node = node.into_connection_info().map_err(|e| classify("read the Sentinel address", e))?;
+        nodes.push(node.addr().clone());
+    }
     if nodes.is_empty() {
         return Err(invalid("a Sentinel address names at least one Sentinel"));
     }
-    let mut server = RedisConnectionInfo::default().set_db(db);
+    let built = SentinelClientBuilder::new(nodes, master, SentinelServerType::Master);
+    let mut built = built.map_err(|e| classify("read the Sentinel address", e))?.set_client_to_redis_db(db);
     if let Some(credentials) = credentials {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let (user, password) = credentials.split_once(':').unwrap_or(("", credentials));
         if !user.is_empty() {
-            server = server.set_username(user);
+            built = built.set_client_to_redis_username(decoded(user));
         }
-        server = server.set_password(password);
+        built = built.set_client_to_redis_password(decoded(password));
     }
-    let mut node = SentinelNodeConnectionInfo::default().set_redis_connection_info(server);
     if tls {
-        node = node.set_tls_mode(TlsMode::Secure);
+        built = built.set_client_to_redis_tls_mode(TlsMode::Secure);
     }
-    SentinelClient::build(nodes, master, Some(node), SentinelServerType::Master)
-        .map(|client| Address::Sentinel(Box::new(client)))
-        .map_err(|e| classify("read the Sentinel address", e))
+    if let Some(pem) = ca {
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+        built = built.set_client_to_redis_certificates(certificates);
+    }
+    let client = built.build().map_err(|e| classify("read the Sentinel address", e))?;
+    Ok(Address::Sentinel(Box::new(client)))
 }
 
 fn invalid(says: &str) -> Error {
@@ -142,6 +176,7 @@ mod tests {
             "rediss://host",
             "unix:///run/redis.sock?db=1",
             "redis+sentinel://:secret@a:26379,b/mymaster/1",
+            "redis+sentinel://user:s%40cr%2Ft@[::1], [::1]:26380/mymaster?db=1",
         ] {
             assert!(Address::parse(&Secret::new(text)).is_ok(), "{text}");
         }
@@ -151,6 +186,8 @@ mod tests {
     fn a_bad_form_says_what_is_missing() {
         let error = |text: &str| Address::parse(&Secret::new(text)).err().unwrap().chain();
         assert!(error("redis+sentinel://a:1").contains("names the master"));
+        assert!(error("redis+sentinel://a:1/m?x=1").contains("takes no `x`"));
+        assert!(error("rediss+sentinel://a:1/m/0?ssl_ca_certs=/no/such/file").contains("/no/such/file"));
         assert!(error("rediss://host?ssl_cert_reqs=none").contains("ssl_ca_certs=FILE"));
         assert!(error("rediss://host?ssl_ca_certs=/no/such/file").contains("/no/such/file"));
     }

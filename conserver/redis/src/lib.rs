@@ -39,7 +39,7 @@ mod stray;
 mod sweep;
 mod unreadable;
 
-pub use address::shown;
+pub use address::{check_address, shown};
 pub use client::{Client, Server};
 pub use error::classify;
 pub use migrate::{Migration, Problem};

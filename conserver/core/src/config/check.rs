@@ -9,8 +9,9 @@ mod legacy;
 mod lint;
 
 use self::adapters::Adapters;
-use super::env::Vars;
+use super::env::{self, Vars};
 use super::plan::Plan;
+use super::problem::Severity;
 use super::raw::RawFile;
 use super::report::Report;
 use super::settings::Settings;
@@ -40,9 +41,22 @@ pub(super) fn check(
     }
     legacy::notes(&raw, report);
     let settings = Settings::resolve(file_name, &raw, vars, report);
+    backend(&raw, &settings, registry, report);
     let adapters = adapters::check(&raw, registry, report);
     let chains = chains::check(&raw, &settings, &adapters, report);
     lint::lint(&raw, &chains, report);
     let Adapters { links, storages, .. } = adapters;
     Some(Plan { dialect: report.dialect(), settings, chains, links, storages, mistakes: Vec::new() })
+}
+
+/// An address of Redis that cannot be used is told where it stands: in the file, else in the environment.
+fn backend(raw: &RawFile, settings: &Settings, registry: &Registry, report: &mut Report<'_>) {
+    let Some(Err(error)) = settings.redis_url.as_ref().map(|address| registry.check_redis(address)) else {
+        return;
+    };
+    let problem = match raw.redis {
+        Some(_) => report.error(&Path::root().key("redis"), error.chain()),
+        None => report.variable(Severity::Error, env::REDIS_URL, error.chain()),
+    };
+    problem.hint("write `redis://[user:password@]host[:port][/db]`, with special characters as `%40`");
 }
