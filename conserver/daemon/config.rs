@@ -8,8 +8,8 @@ use conserver_core::config::env::{self, Vars};
 use conserver_core::config::{self, Loaded, Plan};
 
 use crate::cli::Global;
-use crate::output;
 use crate::wiring::Wiring;
+use crate::{output, telemetry};
 
 /// The configuration cannot be used; its problems have been printed.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl File {
     /// What a start runs, after all problems have been printed.
     pub(crate) fn for_start(&self, wiring: &Wiring, lenient: bool) -> anyhow::Result<Plan> {
         let loaded = self.load_to_start(wiring);
-        loaded.problems.iter().for_each(|problem| output::note(problem.to_string()));
+        loaded.problems.iter().for_each(telemetry::problem);
         let plan = loaded.for_start(lenient).cloned();
         plan.ok_or_else(|| {
             let way_out = if loaded.plan.is_some() { " (--lenient runs what is sound)" } else { "" };
@@ -122,7 +122,7 @@ fn errors(loaded: &Loaded) -> String {
 /// Loads `.env` of the working directory, as the Python server does; what is set already wins.
 pub(crate) fn dotenv() {
     let odd = env::load_dotenv(Path::new(".")).unwrap_or_else(|problem| vec![problem]);
-    odd.iter().for_each(|problem| output::note(format!("warning: {problem}")));
+    odd.iter().for_each(|problem| telemetry::warning(problem));
 }
 
 fn file_of_environment() -> String {

@@ -52,8 +52,11 @@ pub fn main_with(register: fn(&mut Registry)) -> ExitCode {
     let cli = Cli::parse();
     // Only fails if a provider was installed before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if matches!(cli.command, Command::Run(_) | Command::Worker(_) | Command::Api(_)) {
+        telemetry::speak_by_log();
+    }
     let exit = dispatch(&wiring, cli).unwrap_or_else(|error| {
-        output::error(&error);
+        telemetry::fatal(&error);
         exit_of(&error)
     });
     log::flush();

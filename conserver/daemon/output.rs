@@ -91,6 +91,11 @@ fn can_move() -> bool {
 
 /// Prints an error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
+    note(format!("error: {}", causes(error)));
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn causes(error: &anyhow::Error) -> String {
     let mut text = match error.downcast_ref::<conserver_core::Error>() {
         Some(error) => error.chain(),
         None => error.to_string(),
@@ -106,7 +111,7 @@ pub(crate) fn error(error: &anyhow::Error) {
             }
         }
     }
-    note(format!("error: {text}"));
+    text
 }
 
 /// What is longer than this is wrapped.

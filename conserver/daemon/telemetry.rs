@@ -2,19 +2,95 @@
 //! asked for, its figures and traces by OTLP, the figures of the instance by StatsD.
 
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard};
 
-use conserver_core::config::Settings;
 use conserver_core::config::settings::{LogFormat, LogSettings};
+use conserver_core::config::{Problem, Settings, env};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
 
 use crate::figures::{self, Snapshot, Statsd};
-use crate::log::Log;
+use crate::log::{self, Log};
 #[cfg(feature = "otlp")]
 use crate::otlp;
 use crate::output;
 use crate::plain::Plain;
+
+/// How this process speaks to people.
+enum Speech {
+    /// By notes on standard error: a command.
+    Notes,
+    /// By its log, whose form it does not know yet.
+    Later(Vec<Told>),
+    /// By a log for programs: no other text may stand between its lines.
+    Log,
+}
+
+struct Told {
+    is_error: bool,
+    text: String,
+    note: String,
+}
+
+static SPEECH: Mutex<Speech> = Mutex::new(Speech::Notes);
+
+/// From now on this process speaks by its log. What it has to tell before the log starts waits for that.
+pub(crate) fn speak_by_log() {
+    *speech() = Speech::Later(Vec::new());
+}
+
+/// Tells what is wrong with the configuration.
+pub(crate) fn problem(problem: &Problem) {
+    tell(Told { is_error: problem.is_error(), text: format!("{problem:#}"), note: problem.to_string() });
+}
+
+/// Tells what is odd about what this process was started with.
+pub(crate) fn warning(text: &str) {
+    tell(Told { is_error: false, text: text.to_owned(), note: format!("warning: {text}") });
+}
+
+/// Tells why this process ends.
+pub(crate) fn fatal(error: &anyhow::Error) {
+    if matches!(*speech(), Speech::Later(_)) {
+        start(&LogSettings::of_environment(&env::Process), None);
+    }
+    let is_log = matches!(*speech(), Speech::Log);
+    if is_log {
+        tracing::error!(error = output::causes(error), "this process ends: it cannot go on");
+    } else {
+        output::error(error);
+    }
+}
+
+fn tell(told: Told) {
+    match &mut *speech() {
+        Speech::Notes => return output::note(told.note),
+        Speech::Later(waiting) => return waiting.push(told),
+        Speech::Log => {}
+    }
+    if told.is_error {
+        tracing::error!("{}", told.text);
+    } else {
+        tracing::warn!("{}", told.text);
+    }
+}
+
+fn speech() -> MutexGuard<'static, Speech> {
+    SPEECH.lock().expect("no panic while held")
+}
+
+/// A panic is a line like any other.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked: {}", panic.payload_as_str().unwrap_or("for an unknown reason"));
+        // The main thread takes the process with it.
+        if std::thread::current().name() == Some("main") {
+            log::flush();
+        }
+    }));
+}
 
 /// Starts logging. `filter` from the command line wins over the settings.
 pub(crate) fn start(settings: &LogSettings, filter: Option<&str>) {
@@ -30,6 +106,7 @@ pub(crate) fn start(settings: &LogSettings, filter: Option<&str>) {
     // Only fails if logging was started before, as in tests that run several commands.
     let _ = match format {
         LogFormat::Json => {
+            log_panics();
             builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
         }
         LogFormat::Pretty => {
@@ -43,6 +120,13 @@ pub(crate) fn start(settings: &LogSettings, filter: Option<&str>) {
             builder.with_target(false).with_ansi(colours).fmt_fields(fields).compact().try_init()
         }
     };
+    let speech = if format == LogFormat::Json { Speech::Log } else { Speech::Notes };
+    let mut now = self::speech();
+    let Speech::Later(waiting) = &mut *now else { return };
+    let waiting = std::mem::take(waiting);
+    *now = speech;
+    drop(now);
+    waiting.into_iter().for_each(tell);
 }
 
 /// Figures and traces on their way out, until this is dropped; then what is left goes, for a few seconds at most.

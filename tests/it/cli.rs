@@ -35,6 +35,7 @@ fn snapshots() -> Settings {
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"[\w.-]+:\d+:[0-9a-f]{8}\b", "HOST:PID:RANDOM"),
         (r"\b1[6-9]\d{8}\b", "TIME"),
+        (r#""timestamp":"[^"]+""#, r#""timestamp":"MOMENT""#),
         (r"\d{4}-\d\d-\d\dT[\d:]+Z, \d+ \w+ ago", "MOMENT"),
         (r"\d+\.\d+ ms", "N ms"),
         (r"(?m)  \d+[smhd]$", "  AGE"),

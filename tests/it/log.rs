@@ -115,3 +115,78 @@ fn a_command_whose_reader_has_enough_is_quiet() {
     assert!(pushing.wait(LIMIT).success());
     assert_eq!(site.db.list("in"), ["some id"]);
 }
+
+/// Every line of a log for programs.
+fn lines(log: &str) -> Vec<serde_json::Value> {
+    let parsed = log.lines().map(|line| {
+        let event = serde_json::from_str::<serde_json::Value>(line);
+        event.unwrap_or_else(|error| panic!("`{line}` is no JSON: {error}"))
+    });
+    parsed.collect()
+}
+
+#[test]
+fn what_stops_a_start_is_a_line_of_the_log_too() {
+    let site = Site::new("conserver: 1\nlinks: {mark: {module: tagg}}\nchains: {main: {links: [mrak]}}\n");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for args in [&["run", "--no-api"][..], &["worker"], &["api"], &["run", "-c", "nowhere.yaml"]] {
+        let (code, _, noted) = site.command(args);
+        let told = lines(&noted);
+        assert_eq!(code, 78, "{args:?}: {noted}");
+        assert!(told.iter().all(|event| event["level"] == "ERROR" || event["level"] == "WARN"), "{noted}");
+        let last = told.last().unwrap();
+        assert!(last["error"].as_str().is_some_and(|error| error.contains(".yaml`")), "{args:?}: {noted}");
+    }
+    site.configure(CONFIG);
+    let (code, _, noted) = site.command(&["api", "--listen", &address]);
+    let told = lines(&noted);
+    let cause = told.last().unwrap()["error"].as_str().unwrap_or_default();
+    assert!(code == 1 && cause.contains("cannot listen") && cause.contains(&address), "{noted}");
+    // Who says so gets text for people.
+    let site = site.env("CONSERVER_LOG_FORMAT", "pretty");
+    let (_, _, noted) = site.command(&["run", "-c", "nowhere.yaml"]);
+    assert!(noted.starts_with("error: cannot read the configuration"), "{noted}");
+}
+
+#[test]
+fn an_outage_of_redis_is_told_once_and_its_end_once() {
+    let mut site = Site::new(CONFIG);
+    let mut daemon = site.run(2);
+    site.redis.kill();
+    until("it is told", || !daemon.told("Redis is away").is_empty());
+    site.redis.restart();
+    until("the end is told", || !daemon.told("Redis is back after").is_empty());
+    assert!(daemon.stop().success());
+    assert!(!lines(&daemon.log()).is_empty(), "all of them JSON");
+}
+
+#[test]
+fn what_producers_write_does_not_move_the_terminal() {
+    let site = Site::new(CONFIG).env("CONSERVER_LOG_FORMAT", "pretty").env("NO_COLOR", "1");
+    let id = "0\x1b[2J\x1b]0;owned\x07\u{202e}";
+    let daemon = site.setup.start(&["run", "--no-api"]);
+    let long = "x".repeat(65_536);
+    site.db.push("in", &[id, &long, "vcon:1", "\"2\"", "3\n"]);
+    until("all are dead", || site.db.len("DLQ:in") == 5);
+    until("it is told", || daemon.log().contains("owned"));
+    let mut all = daemon.log();
+    for args in [
+        &["dlq", "list"][..],
+        &["dlq", "list", "--json"],
+        &["dlq", "show", id],
+        &["dlq", "show", "nobody\x1b"],
+        &["story", id],
+    ] {
+        let (_, said, noted) = site.command(args);
+        all.push_str(&(said + &noted));
+    }
+    assert!(!all.contains(['\x1b', '\x07', '\u{202e}']), "{all:?}");
+    let (_, said, _) = site.command(&["dlq", "list"]);
+    assert!(said.lines().all(|line| line.len() < 200), "{said}");
+    for hint in ["newline", "quotes", "key of a document"] {
+        assert!(said.contains(hint), "{said}");
+    }
+    let (_, json, _) = site.command(&["dlq", "list", "--json"]);
+    assert!(lines(&json).iter().any(|letter| letter["id"] == id), "escapes mean the same in JSON: {json}");
+}

@@ -272,6 +272,8 @@ pub struct BreakerChanged<'a> {
     pub was: &'static str,
     /// The failure that opened it.
     pub error: Option<&'a str>,
+    /// How long it has not been closed; zero where it opens.
+    pub open: Duration,
     /// Whether this is a probe, or the failure of one: nothing new.
     pub probing: bool,
 }
@@ -287,7 +289,14 @@ impl BreakerChanged<'_> {
                 let error = self.error;
                 tracing::warn!(kind = word, guards, error, "breaker open: chains that need this wait");
             }
-            state => tracing::info!(kind = word, guards, state, "breaker changed"),
+            _ => {
+                let seconds = self.open.as_secs_f64();
+                tracing::info!(
+                    kind = word,
+                    guards,
+                    "breaker closed: {word} `{guards}` answers again after {seconds:.1} s; its chains go on"
+                );
+            }
         }
         let [kind_label, name_label] = labels(self.guards);
         figure::BREAKER_CHANGES.add(&[kind_label, name_label, Label::Word(self.state)], 1);

@@ -57,6 +57,15 @@ impl Role {
     }
 }
 
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Worker(number) => write!(f, "worker {number}"),
+            Self::Suspects | Self::Api => f.write_str(self.as_str()),
+        }
+    }
+}
+
 /// One place for a child: it, or when it is started again.
 #[derive(Default)]
 struct Place {
@@ -92,6 +101,8 @@ pub(crate) struct Supervisor {
     /// Ended children whose holdings are not put back yet: the backend was away.
     unrecovered: Vec<Dead>,
     suspects_looked: Instant,
+    /// Since when the backend is away.
+    away: Option<Instant>,
     swept: Option<Instant>,
     /// Whether the backend has answered.
     is_ready: bool,
@@ -139,6 +150,7 @@ impl Supervisor {
             out_of_memory: OutOfMemory::new(),
             unrecovered: Vec::new(),
             suspects_looked: Instant::now(),
+            away: None,
             swept: None,
             is_ready: false,
         })
@@ -252,7 +264,7 @@ impl Supervisor {
                     place.process = Some(process);
                 }
                 Err(error) => {
-                    tracing::error!(?role, error = format!("{error:#}"), "cannot start a child");
+                    tracing::error!(%role, error = format!("{error:#}"), "cannot start a child");
                     place.due = Some(now + Duration::from_secs(1));
                 }
             }
@@ -297,7 +309,7 @@ impl Supervisor {
                 Ok(recovered) if dead.status.success() && recovered.returned == 0 => {}
                 Ok(recovered) => {
                     tracing::warn!(
-                        role = ?dead.role,
+                        role = %dead.role,
                         pid = dead.pid,
                         status = %dead.status,
                         vcons = recovered.returned,
@@ -319,14 +331,31 @@ impl Supervisor {
     /// Looks around: ended leases, suspects, times to live, a changed file.
     async fn look_around(&mut self) {
         self.recover_dead().await;
-        if let Err(error) = self.recovery.of_others().await {
-            tracing::debug!(error = %error.chain(), "cannot look at other workers");
-        }
+        let looked = self.recovery.of_others().await;
+        self.note_outage(looked.err());
         if self.suspects_looked.elapsed() > LOOK_FOR_SUSPECTS {
             self.serve_suspects().await;
         }
         self.sweep().await;
         self.reload(false).await;
+    }
+
+    /// Tells once that the backend is away, and once that it is back: workers tell what it does to them.
+    fn note_outage(&mut self, error: Option<conserver_core::Error>) {
+        let kind = self.backend.inspect.kind();
+        match (error, self.away) {
+            (Some(error), None) if error.is_unavailable() => {
+                self.away = Some(Instant::now());
+                tracing::warn!(error = %error.chain(), "{kind} is away; everything waits for it");
+            }
+            (Some(error), _) => tracing::debug!(error = %error.chain(), "cannot look at other workers"),
+            (None, Some(since)) => {
+                self.away = None;
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!("{kind} is back after {seconds:.1} s");
+            }
+            (None, None) => {}
+        }
     }
 
     /// Starts the sacrificial worker if there are suspects and it does not run.

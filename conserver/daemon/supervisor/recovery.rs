@@ -44,8 +44,8 @@ impl Recovery {
         let workers = self.backend.queue.workers().await;
         if reached.is_none_or(|since: Instant| since.elapsed() < LEASE) {
             // Who stopped at the worst instant keeps others from reading, too.
-            self.free_backend(&workers.unwrap_or_default()).await;
-            return Ok(());
+            self.free_backend(workers.as_deref().unwrap_or_default()).await;
+            return workers.map(drop);
         }
         let workers = workers?;
         for worker in workers {

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use conserver_core::QueueName;
 use conserver_core::clock::Seldom;
 use conserver_core::event::VconTaken;
 use conserver_core::queue::{ClaimRequest, End, Lane, Lease, ListShare, Queue, Settlement, WorkerInfo};
+use conserver_core::{QueueName, WorkerId};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::{Desk, Held};
@@ -73,7 +73,7 @@ impl Claimer {
             // the room that a new claim would fill.
             if trouble.is_some() || reconciled.elapsed() > RECONCILE {
                 if let Err(error) = self.reconcile().await {
-                    trouble.get_or_insert_default().pause(&error, &self.stop).await;
+                    trouble.get_or_insert_default().pause(&self.me.id, &error, &self.stop).await;
                     continue;
                 }
                 reconciled = Instant::now();
@@ -125,7 +125,7 @@ impl Claimer {
                         pause = (pause * 2).min(WAIT);
                     }
                 }
-                Err(error) => trouble.get_or_insert_default().pause(&error, &self.stop).await,
+                Err(error) => trouble.get_or_insert_default().pause(&self.me.id, &error, &self.stop).await,
             }
         }
     }
@@ -260,9 +260,9 @@ struct Trouble {
 }
 
 impl Trouble {
-    async fn pause(&mut self, error: &conserver_core::Error, stop: &CancellationToken) {
+    async fn pause(&mut self, worker: &WorkerId, error: &conserver_core::Error, stop: &CancellationToken) {
         if self.told.is_time() {
-            tracing::warn!(error = %error.chain(), "cannot claim; trying until it works");
+            tracing::warn!(%worker, error = %error.chain(), "cannot claim; trying until it works");
         }
         let pause = self.pause.map_or(RETRY.0, |pause| (pause * 2).min(RETRY.1));
         self.pause = Some(pause);

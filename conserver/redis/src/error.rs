@@ -25,7 +25,9 @@ const PASSING: &[(&str, &str)] = &[
 /// Classifies a driver error; `doing` is a verb phrase.
 pub fn classify(doing: &str, error: RedisError) -> Error {
     let (kind, message, applied) = describe(&error);
-    Error::new(kind, message).applied(applied).source(error).context(doing)
+    let told = Error::new(kind, message).applied(applied).context(doing);
+    // What the system says of a time that ran out (`Resource temporarily unavailable`) misleads.
+    if error.is_timeout() { told } else { told.source(error) }
 }
 
 /// Whether the connection it came from is of no more use.

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::env::Vars;
+use super::env::{self, Vars};
 use super::raw::RawFile;
 use super::report::Report;
 use crate::story::Memory;
@@ -191,6 +191,25 @@ pub enum LogFormat {
     Json,
     /// For people.
     Pretty,
+}
+
+impl LogSettings {
+    /// What the environment says, for what has to be told before the configuration is known.
+    pub fn of_environment(vars: &dyn Vars) -> Self {
+        let format = vars.get(env::CONSERVER_LOG_FORMAT);
+        Self { filter: "info".to_owned(), format: format.as_deref().and_then(LogFormat::named) }
+    }
+}
+
+impl LogFormat {
+    /// The format of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "json" => Some(Self::Json),
+            "pretty" => Some(Self::Pretty),
+            _ => None,
+        }
+    }
 }
 
 /// OTLP. The endpoint, headers, samplers and the rest are read by its SDK.

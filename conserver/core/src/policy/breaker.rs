@@ -269,7 +269,8 @@ impl Breaker {
         let error = (state == State::Open).then_some(&*inner.why);
         let probing = was == State::HalfOpen && state == State::Open || state == State::HalfOpen;
         let (was, state) = (was.as_str(), state.as_str());
-        BreakerChanged { guards: &self.guards, state, was, error, probing }.emit();
+        let open = inner.since.elapsed();
+        BreakerChanged { guards: &self.guards, state, was, error, probing, open }.emit();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -150,16 +150,12 @@ impl Environment<'_, '_> {
         if let Some(filter) = self.text(env::CONSERVER_LOG) {
             settings.log.filter = filter;
         }
-        settings.log.format = match self.text(env::CONSERVER_LOG_FORMAT).as_deref() {
-            None => None,
-            Some("json") => Some(LogFormat::Json),
-            Some("pretty") => Some(LogFormat::Pretty),
-            Some(_) => {
-                let message = "is neither `json` nor `pretty`";
-                self.report.variable(Severity::Error, env::CONSERVER_LOG_FORMAT, message);
-                None
-            }
-        };
+        let Some(format) = self.text(env::CONSERVER_LOG_FORMAT) else { return };
+        settings.log.format = LogFormat::named(&format);
+        if settings.log.format.is_none() {
+            let message = "is neither `json` nor `pretty`";
+            self.report.variable(Severity::Error, env::CONSERVER_LOG_FORMAT, message);
+        }
     }
 
     fn telemetry(&mut self, settings: &mut Settings) {
