@@ -50,10 +50,8 @@ impl File {
             Ok(Self { path: path.to_owned(), text, lasts })
         };
         read().map_err(|error| {
-            let says = format!(
-                "cannot read the configuration `{}`: {error} (name another with -c FILE or CONSERVER_CONFIG_FILE)",
-                path.display()
-            );
+            let says =
+                format!("cannot read the configuration `{}`: {error} ({})", path.display(), way_out(path));
             Unusable(says).into()
         })
     }
@@ -125,6 +123,29 @@ pub(crate) fn dotenv() {
     odd.iter().for_each(|problem| telemetry::warning(problem));
 }
 
+/// What to type where a file cannot be read: our own first file may lie where the Python server's is looked for.
+fn way_out(path: &Path) -> String {
+    let ours = path.with_file_name("chains.yaml");
+    if path.file_name().is_some_and(|name| name == "example_config.yml") && ours.is_file() {
+        return "did you mean -c chains.yaml?".to_owned();
+    }
+    "name another with -c FILE or CONSERVER_CONFIG_FILE".to_owned()
+}
+
 fn file_of_environment() -> String {
     env::Process.get(env::CONSERVER_CONFIG_FILE).unwrap_or_else(|| "./example_config.yml".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_ours_beside_the_missing_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("example_config.yml");
+        assert!(way_out(&missing).contains("CONSERVER_CONFIG_FILE"));
+        std::fs::write(folder.path().join("chains.yaml"), "").unwrap();
+        assert_eq!(way_out(&missing), "did you mean -c chains.yaml?");
+    }
 }
