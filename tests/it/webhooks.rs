@@ -148,6 +148,7 @@ fn one_refusal_is_one_dead_letter_and_the_others_finish() {
 
     // The receiver is put right; what it refused is sent again.
     let (code, shown, _) = site.command(&["dlq", "show", &by_link]);
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(code == 0 && shown.contains("notify") && shown.contains("400 Bad Request"), "{shown}");
     receiver.rule(|_| Answer::status(200));
     for list in [["--list", "in"], ["--storage-dlq", "partner"]] {

@@ -30,7 +30,10 @@ pub const CASES: &[(&str, &str)] = &[
     ("the_count_is_that_of_the_pages", "it counts what the pages hold"),
     ("every_term_narrows", "every term narrows the result; one that matches nothing leaves nothing"),
     ("no_term_finds_nothing", "without a term there is nothing"),
-    ("documents_are_there_or_not", "one answer for each id, in order, without reading the documents"),
+    (
+        "documents_are_there_or_not",
+        "one answer for each id, in order, without reading the documents; a key that holds something else has none",
+    ),
     (
         "all_documents_are_met",
         "the parts together hold every document that is there from the first to the last call; an id may come twice",

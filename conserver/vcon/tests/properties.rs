@@ -153,7 +153,9 @@ proptest! {
         // unless a change makes them have more.
         let ours = Vcon::parse("x".into(), json.clone().into(), &DEEP);
         let duplicate = ours.as_ref().is_err_and(|error| error.rule() == "duplicate-key");
-        prop_assert!(duplicate || ours.is_ok() == serde_accepts(&json), "{:?}", String::from_utf8_lossy(&json));
+        // As is that on numbers which readers make infinite.
+        let huge = ours.as_ref().is_err_and(|error| error.to_string().contains("larger than any"));
+        prop_assert!(duplicate || huge || ours.is_ok() == serde_accepts(&json), "{:?}", String::from_utf8_lossy(&json));
     }
 
     #[test]

@@ -24,7 +24,7 @@ const STEP: usize = 1000;
 
 /// Puts ids of stored vCons on an ingress list, in order; an id whose vCon is nowhere is passed over.
 #[utoipa::path(post, path = "/vcon/ingress", tag = "lists",
-    params(("ingress_list" = String, Query, description = "The list")),
+    params(("ingress_list" = String, Query, min_length = 1, description = "The list")),
     request_body(content = Vec<uuid::Uuid>, description = "The ids", example = json!(["01969c5e-4f5c-8f3a-b0d1-5f0c2b6a7d10"])),
     responses((status = 204, description = "Those that were found stand on the list; `x-vcons-missing` says how many were not")))]
 pub(crate) async fn ingress(
@@ -97,7 +97,7 @@ fn uuids(body: &[u8]) -> Result<Vec<VconId>> {
 /// Takes ids off an egress list, the newest first.
 #[utoipa::path(get, path = "/vcon/egress", tag = "lists",
     params(
-        ("egress_list" = String, Query, description = "The list"),
+        ("egress_list" = String, Query, min_length = 1, description = "The list"),
         ("limit" = Option<i64>, Query, description = "How many at most: 1 if nothing is said, at most 10000"),
     ),
     responses((status = 200, description = "Ids, which are off the list now", body = Vec<String>)))]
@@ -110,7 +110,7 @@ pub(crate) async fn egress(Extract(state): Extract<State>, mut query: Query) -> 
 }
 
 /// How many ids stand on an egress list.
-#[utoipa::path(get, path = "/vcon/count", tag = "lists", params(("egress_list" = String, Query, description = "The list")),
+#[utoipa::path(get, path = "/vcon/count", tag = "lists", params(("egress_list" = String, Query, min_length = 1, description = "The list")),
     responses((status = 200, description = "How many", body = u64, content_type = "application/json")))]
 pub(crate) async fn count(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("egress_list");
@@ -120,7 +120,7 @@ pub(crate) async fn count(Extract(state): Extract<State>, mut query: Query) -> R
 }
 
 /// How many ids stand on a list. Lists that the configuration names need no key.
-#[utoipa::path(get, path = "/stats/queue", tag = "lists", params(("list_name" = String, Query, description = "The list")),
+#[utoipa::path(get, path = "/stats/queue", tag = "lists", params(("list_name" = String, Query, min_length = 1, description = "The list")),
     responses((status = 200, description = "The length", body = crate::answers::Depth)))]
 pub(crate) async fn depth(
     Extract(state): Extract<State>,

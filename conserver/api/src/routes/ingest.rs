@@ -29,7 +29,7 @@ const FAILED: &str = "Failed to store vCon";
 #[utoipa::path(post, path = "/vcon", tag = "vcons",
     params(
         ("ingress_lists" = Option<Vec<String>>, Query, description = "Lists that get the id: repeated, or separated by commas"),
-        ("ingress_list" = Option<String>, Query, description = "The same, for one list; also taken as a header"),
+        ("ingress_list" = Option<String>, Query, min_length = 1, description = "The same, for one list; also taken as a header"),
         ("Idempotency-Key" = Option<String>, Header, max_length = 255, pattern = "^[!-~]+$", description = "The same key again within a day does nothing"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, carried to the chain"),
     ),
@@ -53,7 +53,7 @@ pub(crate) async fn create(
 /// Takes a vCon from a partner, for the one list whose key or signature it has.
 #[utoipa::path(post, path = "/vcon/external-ingress", tag = "vcons",
     params(
-        ("ingress_list" = String, Query, description = "The list that gets the id"),
+        ("ingress_list" = String, Query, min_length = 1, description = "The list that gets the id"),
         ("X-Hub-Signature-256" = Option<String>, Header, description = "`sha256=` and the HMAC of the body with a key of the list, in place of the key"),
     ),
     request_body(content = PostedVcon, description = "A vCon"),

@@ -27,7 +27,7 @@ const MOST: i64 = 100_000;
 
 /// Ids on the dead-letter list of an ingress list, oldest first.
 #[utoipa::path(get, path = "/dlq", tag = "dead letters",
-    params(("ingress_list" = String, Query, description = "The ingress list"), ("limit" = Option<i64>, Query, minimum = 0, maximum = 100_000, description = "How many at most, up to 100000"), ("offset" = Option<i64>, Query, minimum = 0, description = "How many to pass over")),
+    params(("ingress_list" = String, Query, min_length = 1, description = "The ingress list"), ("limit" = Option<i64>, Query, minimum = 0, maximum = 100_000, description = "How many at most, up to 100000"), ("offset" = Option<i64>, Query, minimum = 0, description = "How many to pass over")),
     responses((status = 200, description = "Ids", body = Vec<String>)))]
 pub(crate) async fn ids(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("ingress_list");
@@ -50,7 +50,7 @@ async fn read_ids(state: &State, dlq: &QueueName, paging: Paging) -> conserver_c
 
 /// Moves the oldest dead letters back to their list; answers how many.
 #[utoipa::path(post, path = "/dlq/reprocess", tag = "dead letters",
-    params(("ingress_list" = String, Query, description = "The ingress list"), ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
+    params(("ingress_list" = String, Query, min_length = 1, description = "The ingress list"), ("count" = Option<i64>, Query, minimum = 1, maximum = 100_000, description = "How many at most: 1000 if nothing is said, 1 to 100000")),
     responses((status = 200, description = "How many were moved", body = u64, content_type = "application/json")))]
 pub(crate) async fn reprocess(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let list = query.list("ingress_list");
@@ -212,7 +212,7 @@ impl Meant {
 /// Dead letters with their reasons, oldest first.
 #[utoipa::path(get, path = "/dlq/letters", tag = "dead letters",
     params(
-        ("ingress_list" = Option<String>, Query, description = "The ingress list; or `storage_name`"),
+        ("ingress_list" = Option<String>, Query, min_length = 1, description = "The ingress list; or `storage_name`"),
         ("storage_name" = Option<String>, Query, description = "The storage whose dead letters are meant"),
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),
@@ -243,7 +243,7 @@ fn shown(letter: &Letter) -> Value {
 
 /// How many dead letters there are by reason, link and chain.
 #[utoipa::path(get, path = "/dlq/facets", tag = "dead letters",
-    params(("ingress_list" = Option<String>, Query, description = "The ingress list; or `storage_name`"), ("storage_name" = Option<String>, Query, description = "The storage")),
+    params(("ingress_list" = Option<String>, Query, min_length = 1, description = "The ingress list; or `storage_name`"), ("storage_name" = Option<String>, Query, description = "The storage")),
     responses((status = 200, description = "Counts; `complete` says whether all letters were looked at", body = answers::Facets)))]
 pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> Result<Response> {
     let meant = Meant::read(&state, &mut query);
@@ -272,8 +272,8 @@ pub(crate) async fn facets(Extract(state): Extract<State>, mut query: Query) -> 
 /// Moves dead letters back to their list, or to another: all, or those that the filters mean.
 #[utoipa::path(post, path = "/dlq/replay", tag = "dead letters",
     params(
-        ("ingress_list" = Option<String>, Query, description = "The ingress list"),
-        ("target" = Option<String>, Query, description = "Another list"),
+        ("ingress_list" = Option<String>, Query, min_length = 1, description = "The ingress list"),
+        ("target" = Option<String>, Query, min_length = 1, description = "Another list"),
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),
         ("chain" = Option<String>, Query, description = "Only from this chain"),
@@ -307,7 +307,7 @@ pub(crate) async fn replay(Extract(state): Extract<State>, mut query: Query) -> 
 /// Drops dead letters for good; needs a filter, or `all`.
 #[utoipa::path(post, path = "/dlq/discard", tag = "dead letters",
     params(
-        ("ingress_list" = Option<String>, Query, description = "The ingress list; or `storage_name`"),
+        ("ingress_list" = Option<String>, Query, min_length = 1, description = "The ingress list; or `storage_name`"),
         ("storage_name" = Option<String>, Query, description = "The storage"),
         ("reason" = Option<String>, Query, description = "Only with this reason"),
         ("link" = Option<String>, Query, description = "Only from this link"),

@@ -42,14 +42,14 @@ pub(crate) async fn queues(Extract(state): Extract<State>) -> Result<Response> {
 }
 
 /// Stops claims from a list, for all workers. What they hold goes on.
-#[utoipa::path(post, path = "/queues/pause", tag = "instance", params(("list_name" = String, Query, description = "The list")),
+#[utoipa::path(post, path = "/queues/pause", tag = "instance", params(("list_name" = String, Query, min_length = 1, description = "The list")),
     responses((status = 200, description = "`changed` says whether it was at work before", body = answers::Paused)))]
 pub(crate) async fn pause(state: Extract<State>, query: Query) -> Result<Response> {
     set_paused(state, query, true).await
 }
 
 /// Resumes claims from a list.
-#[utoipa::path(post, path = "/queues/resume", tag = "instance", params(("list_name" = String, Query, description = "The list")),
+#[utoipa::path(post, path = "/queues/resume", tag = "instance", params(("list_name" = String, Query, min_length = 1, description = "The list")),
     responses((status = 200, description = "`changed` says whether it stood still before", body = answers::Paused)))]
 pub(crate) async fn resume(state: Extract<State>, query: Query) -> Result<Response> {
     set_paused(state, query, false).await

@@ -60,7 +60,7 @@ fn build(options: &PostgresOptions, cx: &BuildContext) -> Arc<dyn Storage> {
 pub(crate) fn refused() -> Vcon {
     let mut call = Vcons::new(99).call();
     call["x-number"] = serde_json::json!(4711);
-    let text = call.to_string().replace("4711", "1e400000");
+    let text = call.to_string().replace("4711", "1e-400000");
     let id = VconId::new(call["uuid"].as_str().unwrap());
     Vcon::parse(id, text.into_bytes().into(), &Limits::default()).unwrap()
 }
