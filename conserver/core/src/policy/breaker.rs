@@ -43,7 +43,18 @@ struct Inner {
     since: Instant,
     /// Of the last failure, a probe's included.
     kind: ErrorKind,
+    /// How long it stays open before a probe: longer with each relapse.
+    pause: Duration,
+    /// When a probe closed it last.
+    closed: Option<Instant>,
 }
+
+/// What fails again within this time after its breaker closed has not recovered: a full disk takes the small file of a
+/// check and not the next vCon.
+const RECOVERED: Duration = Duration::from_secs(120);
+
+/// With each relapse the pause doubles, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How a breaker stands that is not closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +137,8 @@ impl Breaker {
             why: Arc::from(""),
             since: now,
             kind: ErrorKind::Unavailable,
+            pause: options.cooldown,
+            closed: None,
         };
         Self {
             guards,
@@ -239,6 +252,7 @@ impl Breaker {
                     if inner.failures >= self.options.failures {
                         inner.why = error.map(Error::chain).unwrap_or_default().into();
                         inner.since = Instant::now();
+                        inner.pause = inner.next_pause(self.options.cooldown);
                         self.open(&mut inner, error);
                     }
                 }
@@ -246,7 +260,10 @@ impl Breaker {
             // ## HalfOpen => (Closed | Open)
             State::HalfOpen if probes => match verdict {
                 Verdict::Alive => {
-                    inner.failures = 0;
+                    // A check that succeeds is a promise; the first failure of what matters opens it again.
+                    let is_check = self.probe == Probe::Check;
+                    inner.failures = if is_check { self.options.failures.saturating_sub(1) } else { 0 };
+                    inner.closed = Some(Instant::now());
                     self.enter(&mut inner, State::Closed);
                 }
                 Verdict::Unclear | Verdict::Away => self.open(&mut inner, error),
@@ -259,7 +276,7 @@ impl Breaker {
 
     fn open(&self, inner: &mut Inner, error: Option<&Error>) {
         inner.kind = error.map_or(inner.kind, Error::kind);
-        inner.until = Instant::now() + self.options.cooldown;
+        inner.until = Instant::now() + inner.pause;
         self.enter(inner, State::Open);
     }
 
@@ -300,6 +317,11 @@ impl State {
 impl Inner {
     fn is_due(&self) -> bool {
         Instant::now() >= self.until
+    }
+
+    fn next_pause(&self, cooldown: Duration) -> Duration {
+        let relapsed = self.closed.is_some_and(|closed| closed.elapsed() < RECOVERED);
+        if relapsed { (self.pause * 2).min(LONGEST_PAUSE.max(cooldown)) } else { cooldown }
     }
 
     fn refusal(&self) -> Error {

@@ -150,3 +150,21 @@ async fn it_tells_since_when_it_is_open_and_when_it_probes() {
     breaker.begin_probe().unwrap().tell(Verdict::Alive, None);
     assert_eq!(breaker.trouble(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_again_soon_after_its_check_succeeded_is_asked_less_and_less() {
+    let breaker = opened(Probe::Check);
+    tokio::time::advance(COOLDOWN).await;
+    for doubled in [2, 4, 8] {
+        breaker.begin_probe().unwrap().tell(Verdict::Alive, None);
+        tell(&breaker, Verdict::Away);
+        assert!(breaker.is_open(), "one failure is enough");
+        assert_eq!(breaker.trouble().unwrap().probe_in, COOLDOWN * doubled);
+        tokio::time::advance(COOLDOWN * doubled).await;
+    }
+    breaker.begin_probe().unwrap().tell(Verdict::Alive, None);
+    tell(&breaker, Verdict::Alive);
+    tokio::time::advance(RECOVERED).await;
+    (0..3).for_each(|_| tell(&breaker, Verdict::Away));
+    assert_eq!(breaker.trouble().unwrap().probe_in, COOLDOWN, "it had recovered");
+}
