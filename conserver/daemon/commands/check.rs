@@ -6,6 +6,8 @@ use conserver_core::backend::Gravity;
 use conserver_core::config::{Loaded, Plan, env};
 
 use super::phrase::many;
+use futures::future::join_all;
+
 use crate::cli::{CheckArgs, Global};
 use crate::config::File;
 use crate::exit::Exit;
@@ -115,10 +117,13 @@ async fn connect(wiring: &Wiring, plan: &Plan) -> anyhow::Result<bool> {
             output::line(format!("error    {}: no answer within 10 s", backend.shown));
         }
     }
-    for storage in wiring.storages(plan)? {
+    let storages = wiring.storages(plan)?;
+    // All at once: those that do not answer cost their time together.
+    let answers = join_all(storages.iter().map(|storage| tokio::time::timeout(PATIENCE, storage.check())));
+    for (storage, answer) in storages.iter().zip(answers.await) {
         let kind = storage.info().kind;
         let name = storage.name();
-        match tokio::time::timeout(PATIENCE, storage.check()).await {
+        match answer {
             Ok(Ok(())) => output::line(format!("ok       storage `{name}` ({kind}) answers")),
             Ok(Err(error)) => {
                 all = false;
