@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use conserver_api::Tls;
 use conserver_core::config::env::{self, Vars};
-use conserver_core::config::{self, Loaded, Plan};
+use conserver_core::config::{self, Loaded, Plan, Problem};
 
 use crate::cli::Global;
 use crate::wiring::Wiring;
@@ -82,16 +82,16 @@ impl File {
         loaded
     }
 
-    /// What a start runs, after all problems have been printed.
-    pub(crate) fn for_start(&self, wiring: &Wiring, lenient: bool) -> anyhow::Result<Plan> {
+    /// What a start runs, and all problems, which have been told.
+    pub(crate) fn for_start(&self, wiring: &Wiring, lenient: bool) -> anyhow::Result<(Plan, Vec<Problem>)> {
         let loaded = self.load_to_start(wiring);
         loaded.problems.iter().for_each(telemetry::problem);
-        let plan = loaded.for_start(lenient).cloned();
-        plan.ok_or_else(|| {
+        let Some(plan) = loaded.for_start(lenient).cloned() else {
             let way_out = if loaded.plan.is_some() { " (--lenient runs what is sound)" } else { "" };
-            Unusable(format!("`{}` has {}; nothing was started{way_out}", self.name(), errors(&loaded)))
-                .into()
-        })
+            let says = format!("`{}` has {}; nothing was started{way_out}", self.name(), errors(&loaded));
+            return Err(Unusable(says).into());
+        };
+        Ok((plan, loaded.problems))
     }
 
     /// What a child of a supervisor runs, which has told what is wrong.

@@ -69,10 +69,19 @@ fn tell(told: Told) {
         Speech::Later(waiting) => return waiting.push(told),
         Speech::Log => {}
     }
-    if told.is_error {
-        tracing::error!("{}", told.text);
+    log_line(told.is_error, &told.text);
+}
+
+/// Logs what is wrong with a changed configuration, whatever the form of the log.
+pub(crate) fn logged(problem: &Problem) {
+    log_line(problem.is_error(), &format!("{problem:#}"));
+}
+
+fn log_line(is_error: bool, text: &str) {
+    if is_error {
+        tracing::error!("{text}");
     } else {
-        tracing::warn!("{}", told.text);
+        tracing::warn!("{text}");
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &ApiArgs) -> anyhow::R
             None => return Ok(Exit::Ok),
         },
     };
-    let plan = if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)? };
+    let plan =
+        if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)?.0 };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {

@@ -11,7 +11,7 @@ use crate::worker::inbox;
 
 pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let file = File::read(global)?;
-    let mut plan = file.for_start(wiring, args.lenient)?;
+    let (mut plan, problems) = file.for_start(wiring, args.lenient)?;
     telemetry::start(&plan.settings.log, global.log.as_deref());
     let instance = Instance::default();
     let figures = instance.clone();
@@ -24,6 +24,6 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &RunArgs) -> anyhow::R
     let listen =
         (!args.no_api).then(|| args.listen.clone().unwrap_or_else(|| plan.settings.api.listen.clone()));
     let owner = args.supervised.then(inbox::listen).transpose()?;
-    let options = Options { listen, log: global.log.clone(), instance, owner };
+    let options = Options { problems, listen, log: global.log.clone(), instance, owner };
     super::block_on(async { Supervisor::new(wiring.clone(), file, plan, options)?.run().await })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use conserver_core::config::{Plan, Problem};
+use conserver_core::config::Plan;
 use conserver_core::queue::Lane;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -31,7 +31,8 @@ pub(crate) fn run(wiring: &Wiring, global: &Global, args: &WorkerArgs) -> anyhow
             Some(Message::Hurry | Message::News(_)) | None => return Ok(Exit::Ok),
         },
     };
-    let plan = if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)? };
+    let plan =
+        if args.supervised { file.for_child(wiring)? } else { file.for_start(wiring, args.lenient)?.0 };
     telemetry::start(&plan.settings.log, global.log.as_deref());
     let exports = Exports::start(&plan.settings, (!args.supervised).then_some(figures::of_this_process));
     let slots = match &args.slots {
@@ -89,7 +90,7 @@ impl Running {
     fn take_up(&mut self, file: File, aloud: bool) {
         let loaded = file.load(&self.wiring);
         if aloud {
-            loaded.problems.iter().for_each(tell);
+            loaded.problems.iter().for_each(telemetry::logged);
         }
         match loaded.for_reload(&self.plan) {
             Some(plan) => {
@@ -101,15 +102,6 @@ impl Running {
             None if aloud => tracing::error!("the new configuration has errors; the old one runs on"),
             None => {}
         }
-    }
-}
-
-/// Logs what is wrong with a file.
-pub(crate) fn tell(problem: &Problem) {
-    if problem.is_error() {
-        tracing::error!("{problem:#}");
-    } else {
-        tracing::warn!("{problem:#}");
     }
 }
 

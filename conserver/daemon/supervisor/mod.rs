@@ -76,6 +76,8 @@ struct Place {
 
 /// What `run` was asked for beside the configuration.
 pub(crate) struct Options {
+    /// What was told to be wrong with the configuration.
+    pub(crate) problems: Vec<Problem>,
     pub(crate) listen: Option<String>,
     pub(crate) log: Option<String>,
     /// Where the figures of all children come together.
@@ -126,7 +128,7 @@ struct Signals {
 }
 
 impl Supervisor {
-    pub(crate) fn new(wiring: Wiring, file: File, plan: Plan, options: Options) -> anyhow::Result<Self> {
+    pub(crate) fn new(wiring: Wiring, file: File, plan: Plan, mut options: Options) -> anyhow::Result<Self> {
         let backend = wiring.connect(&plan.settings)?;
         let recovery = Recovery::new(backend.clone());
         let mut places = BTreeMap::new();
@@ -137,7 +139,7 @@ impl Supervisor {
             places.insert(Role::Api, Place::default());
         }
         Ok(Self {
-            told: file.load(&wiring).problems,
+            told: std::mem::take(&mut options.problems),
             texts: Texts::new(file, &plan),
             wiring,
             plans: tokio::sync::watch::Sender::new(plan.clone()),

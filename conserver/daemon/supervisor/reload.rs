@@ -4,7 +4,7 @@ use conserver_core::config::Problem;
 use conserver_core::event::ConfigChanged;
 
 use super::Supervisor;
-use crate::commands::worker::tell;
+use crate::telemetry;
 
 impl Supervisor {
     /// Takes up a changed file, as far as it is sound: see [`conserver_core::config::rule`].
@@ -53,7 +53,7 @@ impl Supervisor {
     fn tell(&mut self, problems: &[Problem]) {
         let is_known = |problem: &&Problem| self.told.iter().any(|told| told.says_as(problem));
         let (known, new): (Vec<_>, Vec<_>) = problems.iter().partition(is_known);
-        new.iter().for_each(|problem| tell(problem));
+        new.into_iter().for_each(telemetry::logged);
         if !known.is_empty() {
             tracing::info!(problems = known.len(), "the configuration has problems that it had before");
         }
