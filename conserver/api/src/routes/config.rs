@@ -55,7 +55,7 @@ pub(crate) async fn write(
         return Err(ApiError::rules(&[model::Problem::value(whole(), says, "null")]));
     }
     let file = file(&state, FAILED)?;
-    let registry = file.registry.clone();
+    let (registry, running) = (file.registry.clone(), state.plan());
     let outcome = work(file, FAILED, move |file| {
         let current = file.read().unwrap_or_default();
         let value = match update::unmask(&posted, &current) {
@@ -69,8 +69,9 @@ pub(crate) async fn write(
             file.replace(&text)?;
         }
         Ok(Outcome::Checked {
+            // By the rule of a reload: what runs here already does not stop because of a mistake.
+            plan: loaded.for_reload(&running).filter(|_| is_usable).map(Box::new),
             problems: loaded.problems,
-            plan: loaded.plan.filter(|_| is_usable).map(Box::new),
         })
     })
     .await?;

@@ -53,6 +53,10 @@ async fn a_bad_configuration_is_told_and_not_written(on: Backend) {
     assert!(problems.iter().any(|p| p["path"] == "storages.odd" && p["severity"] == "error"), "{checked}");
     assert_eq!(checked["usable"], true);
     site.post("/config", &unbuildable).await.expect(204);
+    // What ran before keeps its last good form, here as in the workers.
+    let chains = site.call("GET /chains").await.expect(200).json();
+    assert!(chains.to_string().contains("sslmode") && chains.to_string().contains("stale"), "{chains}");
+    assert!(!chains.to_string().contains("\"blocked\":\""), "{chains}");
 }
 
 async fn what_was_posted_is_in_force_when_it_is_answered(on: Backend) {
